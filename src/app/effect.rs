@@ -1,0 +1,25 @@
+//! Orders, in the imperative: what the runtime does because the model changed.
+
+use serde::{Deserialize, Serialize};
+
+use super::message::Feed;
+
+/// What the runtime is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Keep these feeds fresh, and no others beside the always polled ones. Answers carry `epoch`.
+    Watch {
+        /// What the visible screen needs.
+        feeds: Vec<Feed>,
+        /// Rises with every change of the set.
+        epoch: u64,
+    },
+    /// Poll this feed now instead of at its next turn.
+    Refresh(Feed),
+    /// Put text on the clipboard by OSC 52, which works over SSH.
+    Copy(String),
+    /// Open a URL in the browser.
+    Open(String),
+    /// Leave.
+    Quit,
+}

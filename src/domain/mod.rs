@@ -1,0 +1,18 @@
+//! Pure nouns and rules: what the fleet is, said without a network, a clock or a screen.
+//!
+//! Nothing here reads time, environment or files, and no type's serde form is ever on Databricks' wire (the
+//! simulator and the client each spell the wire on their own, so that a wrong name cannot hide in both).
+//! Serde forms here serve recordings and the local store alone.
+
+pub mod clock;
+pub mod ids;
+pub mod job;
+pub mod pipeline;
+pub mod request;
+pub mod run;
+pub mod snapshot;
+pub mod text;
+pub mod workspace;
+
+/// An instant of world time, always UTC. Zones are applied where a person reads it.
+pub type Instant = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,6 @@
+//! lakeshift: an operations console for Databricks data pipelines.
+//!
+//! The map of the modules and who may import whom stands in `docs/architecture.md`; `tests/it/tidy.rs` holds it.
+
+pub mod app;
+pub mod domain;

@@ -1,0 +1,3 @@
+//! Parses the command line, calls the library, gives the exit code.
+
+fn main() {}
