@@ -1,1 +1,12 @@
 //! All integration tests in one binary: one link instead of many.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test says what it expected by panicking, and drives the real process"
+)]
+
+mod tidy;
