@@ -5,7 +5,9 @@
 //! Serde forms here serve recordings and the local store alone.
 
 pub mod clock;
+pub mod glob;
 pub mod ids;
+pub mod inventory;
 pub mod job;
 pub mod pipeline;
 pub mod request;
