@@ -3,4 +3,6 @@
 //! The map of the modules and who may import whom stands in `docs/architecture.md`; `tests/it/tidy.rs` holds it.
 
 pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;

@@ -5,6 +5,7 @@
 //! Serde forms here serve recordings and the local store alone.
 
 pub mod clock;
+pub mod credential;
 pub mod glob;
 pub mod ids;
 pub mod inventory;

@@ -1,0 +1,79 @@
+//! The command line as data: flags and subcommands, with the sentences that help and `docs/cli.md` are made of.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use super::output::{Color, Format};
+
+/// An operations console for Databricks data pipelines.
+///
+/// Without a subcommand it opens the console on the workspaces of your configuration. The subcommands do the same work
+/// for scripts and CI.
+#[derive(Debug, Parser)]
+#[command(name = "lakeshift", version, propagate_version = true)]
+pub struct Arguments {
+    /// What holds for every subcommand.
+    #[command(flatten)]
+    pub global: Global,
+    /// What holds for the console.
+    #[command(flatten)]
+    pub console: ConsoleFlags,
+    /// What to do; nothing opens the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What holds for every subcommand.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Configuration file to use instead of the one in your configuration directory.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Form of the output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    pub output: Format,
+    /// When to color text.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// What holds for the console, with or without `demo`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConsoleFlags {
+    /// Theme, by name.
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Refuse everything that changes a workspace, whatever the configuration allows.
+    #[arg(long)]
+    pub read_only: bool,
+    /// Write all that the console sees and all keys to FILE, for replay.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
+}
+
+impl ConsoleFlags {
+    /// The first flag that was given, if any.
+    pub fn given(&self) -> Option<&'static str> {
+        if self.theme.is_some() {
+            Some("--theme")
+        } else if self.read_only {
+            Some("--read-only")
+        } else {
+            self.record.as_ref().map(|_| "--record")
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}

@@ -1,0 +1,102 @@
+//! The command line: parses, does what was asked, and turns every failure into a sentence and an exit code.
+
+pub mod args;
+pub mod failure;
+pub mod output;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use serde_json::json;
+
+use args::{Arguments, Command, Global};
+use failure::{Failure, Kind};
+use output::{Format, Output};
+
+use crate::config::environment;
+
+/// What every subcommand works with.
+pub struct Context<'a> {
+    /// Flags that hold for every subcommand.
+    pub global: &'a Global,
+    /// The environment as it was when the program started.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Where to print, and in which form.
+    pub output: Output<'a>,
+}
+
+/// Runs the program with the process's own arguments and streams, and gives its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe behind `--help | head` is nobody's failure.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Kind::User.exit_code() } else { 0 });
+        }
+    };
+    let environment = environment::of_process();
+    let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let global = &arguments.global;
+    let stdout = std::io::stdout();
+    let color = global.color.on(stdout.is_terminal(), no_color);
+    let mut out = std::io::BufWriter::new(stdout.lock());
+    let output = Output { format: global.output, color, out: &mut out };
+    let result = run(&arguments, &mut Context { global, environment: &environment, output });
+    match result.and_then(|()| out.flush().map_err(Failure::from)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.reader_left() => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure, global.output, &mut std::io::stderr().lock());
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
+    let Some(command) = &arguments.command else {
+        let help = Arguments::command().render_help();
+        return Ok(write!(context.output.out, "{help}")?);
+    };
+    if let Some(flag) = arguments.console.given() {
+        return Err(Failure::new(Kind::User, format!("{flag} is for the console, not for a subcommand"))
+            .hint("Leave the flag away, or put it behind the subcommand if that opens the console."));
+    }
+    match command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "lakeshift", &mut script);
+            Ok(context.output.out.write_all(&script)?)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+            Ok(context.output.out.write_all(&page)?)
+        }
+    }
+}
+
+/// Says what went wrong: three parts for a person, one JSON document for a program.
+fn report(failure: &Failure, format: Format, err: &mut dyn Write) {
+    let text = match format {
+        Format::Text => {
+            let hints: String = failure.hints.iter().map(|hint| format!("  {hint}\n")).collect();
+            format!("lakeshift: {}\n{hints}", failure.message)
+        }
+        Format::Json | Format::Ndjson => format!(
+            "{}\n",
+            json!({
+                "schema": "lakeshift.error/1",
+                "kind": failure.kind,
+                "exit_code": failure.kind.exit_code(),
+                "message": failure.message,
+                "hints": failure.hints,
+            })
+        ),
+    };
+    // When even standard error is closed, the exit code is all that is left to say it.
+    let _ = err.write_all(text.as_bytes());
+}
