@@ -1,0 +1,4 @@
+//! Where the program touches the world: the clock, the terminal, the poller, signals.
+
+pub mod clock;
+pub mod poller;
