@@ -6,4 +6,6 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod keymap;
 pub mod runtime;
+pub mod screens;

@@ -20,6 +20,22 @@ pub enum Effect {
     Copy(String),
     /// Open a URL in the browser.
     Open(String),
+    /// Listen to the mouse, or leave it to the terminal so that text can be selected.
+    CaptureMouse(bool),
     /// Leave.
     Quit,
+}
+
+impl Effect {
+    /// Whether the effect changes anything outside this program: what read-only mode and the tests of chance keys forbid.
+    pub fn is_dangerous(&self) -> bool {
+        match self {
+            Self::Watch { .. }
+            | Self::Refresh(_)
+            | Self::Copy(_)
+            | Self::Open(_)
+            | Self::CaptureMouse(_)
+            | Self::Quit => false,
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
 use crate::domain::request::RequestRecord;
 use crate::domain::run::Output;
 use crate::domain::snapshot::{FeedFailure, PipelineDetail, RunDetail, WorkspaceSnapshot};
+use crate::keymap::Key;
 
 /// A source of observations that screens ask for by name. The runtime polls a feed while a screen needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,6 +60,24 @@ pub enum Fact {
         /// The answer.
         result: Result<Observed, FeedFailure>,
     },
+    /// A key was pressed. Keys are never dropped, whatever else waits.
+    KeyPressed(Key),
+    /// Text was pasted (bracketed paste).
+    Pasted(String),
+    /// The mouse wheel turned, while the mouse is captured.
+    Scrolled {
+        /// Rows, downwards positive.
+        rows: i16,
+    },
+    /// A workspace told who we are.
+    SignedIn {
+        /// The workspace.
+        workspace: WorkspaceName,
+        /// The user's or the service principal's name, from outside.
+        user: String,
+    },
+    /// An effect could not be performed; what went wrong, in a few words.
+    EffectFailed(String),
     /// A request of ours ended, well or badly.
     RequestEnded(RequestRecord),
     /// A visible countdown or age may need a redraw.

@@ -1,4 +1,22 @@
 //! PURE console core: the model, the facts that change it, the effects that follow.
+//!
+//! `update(&mut Model, Message) -> Vec<Effect>` is a pure function of the model and a stamped message, so a recording of
+//! messages replays to the same model, and so to the same screen.
 
+pub mod command;
+pub mod copy;
 pub mod effect;
+pub mod fleet;
+pub mod list;
 pub mod message;
+pub mod modal;
+pub mod model;
+pub mod palette;
+pub mod text_input;
+mod update;
+
+pub use command::vocabulary;
+pub use effect::Effect;
+pub use message::{Fact, Feed, Message, Observed};
+pub use model::{Model, Settings, Shared};
+pub use update::update;

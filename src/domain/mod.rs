@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod credential;
+pub mod fleet;
 pub mod glob;
 pub mod ids;
 pub mod inventory;
@@ -13,7 +14,9 @@ pub mod job;
 pub mod pipeline;
 pub mod request;
 pub mod run;
+pub mod schedule;
 pub mod snapshot;
+pub mod status;
 pub mod text;
 pub mod workspace;
 

@@ -1,0 +1,83 @@
+//! The palette: everything that can be done here and every object, in one list.
+
+use crate::app::command::{self, Command, Group};
+use crate::app::list::{Finder, Narrowing};
+use crate::app::model::Model;
+use crate::domain::fleet::{ObjectId, SortKey};
+use crate::keymap::{DIALOG, GLOBAL, Key};
+
+/// Something that the palette offers.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Do it.
+    Command {
+        /// The context in which the keymap binds it.
+        context: &'static str,
+        /// What to do.
+        command: &'static Command,
+    },
+    /// Go there.
+    Object {
+        /// Which one.
+        id: ObjectId,
+        /// As the list shows it.
+        label: String,
+        /// What it is and where.
+        note: String,
+    },
+}
+
+/// All that can be chosen now: what can be done first, then objects by urgency.
+pub fn choices(model: &Model) -> Finder<Choice> {
+    let context = model.screen().page().spec().context;
+    let commands = command::contexts()
+        .filter(|(of, _)| *of == context || *of == GLOBAL)
+        .flat_map(|(of, commands)| commands.iter().map(move |command| (of, command)))
+        // Moving the cursor by name would be of no use, and the palette is open already.
+        .filter(|(_, command)| command.group != Group::Move && command.name != "palette")
+        .filter(|(_, command)| model.can(command))
+        .map(|(context, command)| {
+            (format!("{} {}", command.name.replace('-', " "), command.sentence), Choice::Command { context, command })
+        });
+    let mut rows: Vec<_> = model.shared.fleet.rows().collect();
+    rows.sort_by(|a, b| SortKey::Urgency.compare(a, b, model.shared.now));
+    let objects = rows.into_iter().map(|row| {
+        let note = format!("{}  {}", row.environment.label(), row.status.word());
+        (format!("{} {}", row.name, row.words), Choice::Object { id: row.id.clone(), label: row.name.clone(), note })
+    });
+    Finder::new(commands.chain(objects).collect(), Narrowing::Fuzzy)
+}
+
+/// One line of help.
+#[derive(Clone, Debug)]
+pub struct HelpLine {
+    /// The heading that it stands under.
+    pub group: Group,
+    /// The keys, as a person reads them.
+    pub keys: String,
+    /// What they do.
+    pub sentence: &'static str,
+    /// Whether it can be done now.
+    pub available: bool,
+}
+
+/// What every key does here, by heading.
+pub fn help(model: &Model) -> Finder<HelpLine> {
+    let context = model.screen().page().spec().context;
+    let mut lines: Vec<HelpLine> = command::contexts()
+        .filter(|(of, _)| [context, GLOBAL, DIALOG].contains(of))
+        .flat_map(|(of, commands)| commands.iter().map(move |command| (of, command)))
+        .filter_map(|(of, command)| {
+            let keys: Vec<String> = model.shared.keymap.keys(of, command.name).map(Key::sign).collect();
+            (!keys.is_empty()).then(|| HelpLine {
+                group: command.group,
+                keys: keys.join("  "),
+                sentence: command.sentence,
+                available: model.can(command),
+            })
+        })
+        .collect();
+    lines.sort_by_key(|line| line.group);
+    let entries = lines.into_iter().map(|line| (format!("{} {}", line.keys, line.sentence), line)).collect();
+    Finder::new(entries, Narrowing::Literal)
+}

@@ -1,0 +1,288 @@
+//! What rows say of a workspace.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::{Counts, FleetRow, Object, Past, SortKey, Source, Urgency, rows};
+use crate::domain::Instant;
+use crate::domain::ids::{JobId, RunId};
+use crate::domain::inventory::{Condition, Inventory, Rule, Sla};
+use crate::domain::job::{Cadence, Job, TaskSpec};
+use crate::domain::pipeline::{Backlog, Pipeline, PipelineState, Update, UpdateState};
+use crate::domain::run::{Outcome, Run, RunState, Spent};
+use crate::domain::snapshot::{FlowWatch, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot};
+use crate::domain::status::Status;
+use crate::domain::workspace::{Environment, Workspace};
+
+fn now() -> Instant {
+    "2026-11-22T05:42:10Z".parse().expect("an instant")
+}
+
+fn workspace(environment: Environment) -> Workspace {
+    Workspace {
+        name: environment.to_string().as_str().into(),
+        environment,
+        letter: 'P',
+        host: "https://h.example.com".to_owned(),
+    }
+}
+
+fn job(id: u64, name: &str) -> Job {
+    Job {
+        id: JobId(id),
+        name: name.to_owned(),
+        tags: BTreeMap::new(),
+        creator: None,
+        created_at: None,
+        cadence: Cadence::Manual,
+        max_concurrent_runs: 1,
+        queues: true,
+        timeout_s: 0,
+        tasks: Vec::new(),
+    }
+}
+
+/// A run that began so many minutes ago and took, or has taken, so many minutes.
+fn run(id: u64, state: RunState, minutes_ago: i64, minutes: i64) -> Arc<Run> {
+    let started_at = now() - TimeDelta::minutes(minutes_ago);
+    let ended_at = (!state.is_active()).then(|| started_at + TimeDelta::minutes(minutes));
+    Arc::new(Run {
+        id: RunId(id),
+        job: JobId(1),
+        name: String::new(),
+        state,
+        message: String::new(),
+        trigger: "PERIODIC".to_owned(),
+        creator: None,
+        started_at: Some(started_at),
+        ended_at,
+        spent: Spent::default(),
+        run_ms: 0,
+        attempt: 0,
+        page_url: None,
+        parameters: Vec::new(),
+        repairs: Vec::new(),
+        tasks: Vec::new(),
+    })
+}
+
+const OK: RunState = RunState::Ended(Outcome::Succeeded);
+const FAILED: RunState = RunState::Ended(Outcome::Failed);
+const SKIPPED: RunState = RunState::Ended(Outcome::Skipped);
+
+fn snapshot(jobs: Vec<JobWatch>, pipelines: Vec<PipelineWatch>) -> WorkspaceSnapshot {
+    let mut snapshot = WorkspaceSnapshot::unknown(workspace(Environment::Prod));
+    snapshot.jobs = Section { value: Some(Arc::new(jobs)), observed_at: Some(now()), ..Section::default() };
+    snapshot.pipelines = Section { value: Some(Arc::new(pipelines)), observed_at: Some(now()), ..Section::default() };
+    snapshot
+}
+
+fn watch(job: Job, runs: Vec<Arc<Run>>) -> JobWatch {
+    JobWatch { job: Arc::new(job), runs, failure: None }
+}
+
+fn row(job: Job, runs: Vec<Arc<Run>>) -> FleetRow {
+    rows(&snapshot(vec![watch(job, runs)], Vec::new()), &Inventory::default(), now()).remove(0)
+}
+
+fn pipeline(id: &str, state: PipelineState, continuous: bool) -> Pipeline {
+    Pipeline {
+        id: id.into(),
+        name: format!("{id}_pipeline"),
+        state,
+        healthy: true,
+        cause: None,
+        continuous: Some(continuous),
+        target: None,
+        channel: None,
+        development: None,
+        tags: BTreeMap::new(),
+        creator: None,
+        run_as: None,
+        updates: vec![Update {
+            id: "u".into(),
+            state: UpdateState::Running,
+            cause: None,
+            created_at: Some(now() - TimeDelta::days(3)),
+            full_refresh: false,
+            validate_only: false,
+        }],
+    }
+}
+
+/// A stream whose lag was read once a minute, the newest now.
+fn stream(seconds: &[f64]) -> PipelineWatch {
+    let backlog = |seconds| Backlog { seconds: Some(seconds), ..Backlog::default() };
+    let at = |back: usize| now() - TimeDelta::minutes(i64::try_from(back).expect("small"));
+    PipelineWatch {
+        pipeline: Arc::new(pipeline("p1", PipelineState::Running, true)),
+        flows: vec![FlowWatch {
+            name: "orders".to_owned(),
+            status: "RUNNING".to_owned(),
+            backlog: seconds.last().copied().map_or_else(Backlog::default, backlog),
+            output_rows_per_s: None,
+            input_rows_per_s: None,
+            history: Vec::new(),
+            expectations: Vec::new(),
+            dropped_records: 0,
+        }],
+        lag: seconds
+            .iter()
+            .rev()
+            .enumerate()
+            .map(|(back, seconds)| LagSample { at: at(back), backlog: backlog(*seconds) })
+            .rev()
+            .collect(),
+    }
+}
+
+fn stream_row(seconds: &[f64], inventory: &Inventory) -> FleetRow {
+    rows(&snapshot(Vec::new(), vec![stream(seconds)]), inventory, now()).remove(0)
+}
+
+#[test]
+fn an_active_run_tells_the_state_even_if_a_newer_start_was_skipped() {
+    let row = row(job(1, "hourly"), vec![run(3, SKIPPED, 1, 0), run(2, RunState::Running, 30, 0), run(1, OK, 90, 10)]);
+    assert_eq!(row.status, Status::Running);
+    assert_eq!(row.took_ms(now()), Some(30 * 60_000));
+    assert!(matches!(&row.past, Past::Runs(cells) if *cells == [Status::Ok, Status::Running, Status::Skipped]));
+}
+
+#[test]
+fn a_paused_job_says_so_unless_it_failed() {
+    let paused = || Job {
+        cadence: Cadence::Cron { expression: "0 0 6 * * ?".to_owned(), zone: "UTC".to_owned(), paused: true },
+        ..job(1, "daily")
+    };
+    assert_eq!(row(paused(), vec![run(1, OK, 90, 10)]).status, Status::Paused);
+    assert_eq!(row(paused(), vec![run(1, FAILED, 90, 10)]).status, Status::Failed);
+    assert_eq!(row(job(1, "manual"), Vec::new()).status, Status::NeverStarted);
+}
+
+#[test]
+fn a_run_is_long_against_the_median_of_its_own_successes() {
+    let mut runs = vec![run(9, RunState::Running, 50, 0)];
+    runs.extend((1..=6).map(|day| run(8 - day, OK, 1_440 * i64::try_from(day).expect("small"), 25)));
+    runs.push(run(1, FAILED, 20_000, 500));
+    let row = row(job(1, "daily"), runs);
+    assert_eq!(row.timing.usual_ms, Some(25 * 60_000));
+    assert_eq!(row.unusual(now()), Some(2.0));
+    assert_eq!(row.urgency, Urgency::RunningLong);
+}
+
+#[test]
+fn what_is_normal_or_little_known_is_not_spoken_of() {
+    let history = |count: i64| (1..=count).map(|day| run(1, OK, 1_440 * day, 25));
+    let with =
+        |newest, count| {
+            let mut runs = vec![newest];
+            runs.extend(history(count).enumerate().map(|(index, past)| {
+                Arc::new(Run { id: RunId(u64::try_from(index).expect("small")), ..(*past).clone() })
+            }));
+            row(job(1, "daily"), runs).unusual(now())
+        };
+    assert_eq!(with(run(99, OK, 60, 27), 10), None, "normal");
+    assert_eq!(with(run(99, OK, 600, 50), 4), None, "four runs say nothing");
+    assert_eq!(with(run(99, OK, 600, 50), 10), Some(2.0));
+    assert_eq!(with(run(99, OK, 600, 5), 10), Some(0.2), "suspiciously short");
+    assert_eq!(with(run(99, RunState::Running, 5, 0), 10), None, "a run that runs is never too short");
+}
+
+#[test]
+fn a_stream_lags_behind_what_was_promised() {
+    let calm = [20.0; 10];
+    assert_eq!(stream_row(&calm, &Inventory::default()).status, Status::Running);
+    let mut behind = calm.to_vec();
+    behind.extend([80.0, 120.0, 252.0]);
+    let row = stream_row(&behind, &Inventory::default());
+    assert_eq!((row.status, row.lag_s(), row.urgency), (Status::Lagging, Some(252), Urgency::Lagging));
+    assert_eq!(row.since, Some(now() - TimeDelta::minutes(2)), "since the first reading above the bound");
+    assert!(matches!(row.past, Past::Lag { rising: true, .. }));
+
+    let promised =
+        Rule { sla: Some(Sla::Freshness { max_age_s: 300 }), condition: Condition::default(), ..Rule::default() };
+    let lenient = Inventory { rules: vec![promised], ..Inventory::default() };
+    assert_eq!(stream_row(&behind, &lenient).status, Status::Running);
+}
+
+#[test]
+fn a_pipeline_that_a_job_drives_is_part_of_the_jobs_row() {
+    let task = TaskSpec {
+        key: "update".to_owned(),
+        depends_on: Vec::new(),
+        kind: "pipeline".to_owned(),
+        pipeline: Some("triggered".into()),
+    };
+    let driver = Job { tasks: vec![task], ..job(1, "driver") };
+    let triggered = PipelineWatch {
+        pipeline: Arc::new(pipeline("triggered", PipelineState::Idle, false)),
+        flows: Vec::new(),
+        lag: Vec::new(),
+    };
+    let alone =
+        PipelineWatch { pipeline: Arc::new(pipeline("alone", PipelineState::Idle, false)), ..triggered.clone() };
+    let rows = rows(&snapshot(vec![watch(driver, Vec::new())], vec![triggered, alone]), &Inventory::default(), now());
+    let objects: Vec<Object> = rows.into_iter().map(|row| row.id.object).collect();
+    assert_eq!(objects, [Object::Job(JobId(1)), Object::Pipeline("alone".into())]);
+}
+
+#[test]
+fn what_burns_stands_first_and_production_before_the_rest() {
+    let named = |environment, name: &str, tier, urgency| {
+        let mut row = row(job(1, name), Vec::new());
+        row.environment = environment;
+        row.tier = tier;
+        row.urgency = urgency;
+        row
+    };
+    let mut rows = [
+        named(Environment::Dev, "a", Some(1), Urgency::Failed),
+        named(Environment::Prod, "b", Some(1), Urgency::Quiet),
+        named(Environment::Prod, "c", Some(2), Urgency::Failed),
+        named(Environment::Prod, "d", None, Urgency::Failed),
+        named(Environment::Prod, "e", Some(1), Urgency::Failed),
+        named(Environment::Prod, "f", Some(3), Urgency::Lagging),
+    ];
+    rows.sort_by(|a, b| SortKey::Urgency.compare(a, b, now()));
+    let names: String = rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, "ecdafb");
+}
+
+#[test]
+fn a_filter_finds_by_every_word() {
+    let row = row(job(77, "finance_close"), vec![run(1, FAILED, 60, 5)]);
+    for found in ["", "PROD failed", "close 77", "job fin"] {
+        assert!(row.matches(found), "{found}");
+    }
+    assert!(!row.matches("prod ok"));
+}
+
+#[test]
+fn names_are_harmless_and_lose_the_development_prefix() {
+    let row = row(job(1, "[dev ana] \u{1b}[31morders\u{202e}"), Vec::new());
+    assert_eq!((row.name.as_str(), row.development), ("orders", true));
+}
+
+#[test]
+fn the_next_start_is_told_in_the_workspaces_time() {
+    let daily = Job {
+        cadence: Cadence::Cron { expression: "0 0 6 * * ?".to_owned(), zone: "UTC".to_owned(), paused: false },
+        ..job(1, "daily")
+    };
+    let mut snapshot = snapshot(vec![watch(daily, Vec::new())], Vec::new());
+    snapshot.clock_offset_ms = 3_600_000;
+    let row = rows(&snapshot, &Inventory::default(), now()).remove(0);
+    let Source::Job { next_start, .. } = row.source else { panic!("a job") };
+    assert_eq!(next_start.map(|at| at.to_rfc3339()).as_deref(), Some("2026-11-23T06:00:00+00:00"));
+}
+
+#[test]
+fn counts_add_up() {
+    let failed = row(job(1, "a"), vec![run(1, FAILED, 60, 5)]);
+    let running = row(job(2, "b"), vec![run(1, RunState::Running, 60, 5)]);
+    let counts = Counts::of([&failed, &running]);
+    assert_eq!((counts.total, counts.failing, counts.running), (2, 1, 1));
+    assert_eq!((counts + counts).total, 4);
+}

@@ -1,0 +1,329 @@
+//! Keys as data: which key calls which command in which context, from the built-in table and the user's.
+//!
+//! This module knows names only. What commands there are, and what each does, `app::command` tells; it hands its
+//! vocabulary in, so that an unknown name or a key with two meanings is refused when the program starts.
+
+mod key;
+
+use std::collections::BTreeMap;
+
+pub use key::{Code, Key, UnknownKey};
+
+/// The built-in table.
+const DEFAULT: &str = include_str!("default.toml");
+
+/// The context that holds on every screen.
+pub const GLOBAL: &str = "global";
+
+/// The context of dialogs. Nothing global holds there.
+pub const DIALOG: &str = "dialog";
+
+/// Keys of commands by context: `table[context][command] = keys as spelled`.
+pub type Table = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// A command's name within a context, and whether it may do harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The context that declares it: [`GLOBAL`], [`DIALOG`] or a screen's.
+    pub context: &'static str,
+    /// The command's name.
+    pub name: &'static str,
+    /// Whether the command changes the world, so that some keys are no place for it.
+    pub dangerous: bool,
+}
+
+/// Which key calls which command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Binding {
+    word: &'static str,
+    context: &'static str,
+    key: Key,
+}
+
+/// Why a table of keys cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeymapError {
+    /// A context that no screen has.
+    #[error("[keys.{context}]: no such context; there are {}", known.join(", "))]
+    UnknownContext {
+        /// As written.
+        context: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// A command that its context does not have.
+    #[error("keys.{context}.{command}: no such command{}", nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
+    UnknownCommand {
+        /// Where it stands.
+        context: String,
+        /// As written.
+        command: String,
+        /// The command with the most similar name.
+        nearest: Option<&'static str>,
+    },
+    /// A spelling that names no key.
+    #[error("keys.{context}.{command}: {unknown}")]
+    UnknownKey {
+        /// Where it stands.
+        context: String,
+        /// The command.
+        command: String,
+        /// What is wrong with the spelling.
+        unknown: UnknownKey,
+    },
+    /// One key, two commands.
+    #[error("keys.{context}.{command}: {key} already calls {other} ({other_context}); give one of them another key")]
+    Conflict {
+        /// Where the second meaning stands.
+        context: &'static str,
+        /// The second meaning.
+        command: &'static str,
+        /// The key.
+        key: Key,
+        /// The first meaning.
+        other: &'static str,
+        /// Where the first meaning stands.
+        other_context: &'static str,
+    },
+    /// A command that changes the world on a key that fingers press by habit elsewhere.
+    #[error(
+        "keys.{context}.{command}: {key} means something in vim, readline or tmux and may not call a command that changes the world"
+    )]
+    Habit {
+        /// Where it stands.
+        context: &'static str,
+        /// The command.
+        command: &'static str,
+        /// The key.
+        key: Key,
+    },
+    /// A command that must stay within reach has no key.
+    #[error("keys.{context}.{command}: needs a key, or there is no way out")]
+    Needed {
+        /// Where it stands.
+        context: &'static str,
+        /// The command.
+        command: &'static str,
+    },
+    /// The table is not TOML of the right shape.
+    #[error("the table of keys cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// Control with these letters deletes or scrolls in vim, readline or tmux: no place for harm (console.md 3).
+const HABITS: [char; 5] = ['a', 'b', 'd', 'k', 'w'];
+
+/// Commands without which a person is caught.
+const NEEDED: [(&str, &str); 4] = [(GLOBAL, "quit"), (GLOBAL, "back"), (DIALOG, "cancel"), (DIALOG, "accept")];
+
+impl Keymap {
+    /// The built-in table with the user's changes, checked against the vocabulary.
+    ///
+    /// # Errors
+    /// Every mistake that the tables hold, not only the first.
+    pub fn load(words: &[Word], user: &Table) -> Result<Self, Vec<KeymapError>> {
+        let mut table: Table =
+            toml::from_str(DEFAULT).map_err(|error| vec![KeymapError::Unreadable(error.to_string())])?;
+        for (context, commands) in user {
+            table.entry(context.clone()).or_default().extend(commands.clone());
+        }
+        let mut errors = Vec::new();
+        let mut bindings = Vec::new();
+        for (context, commands) in &table {
+            if !words.iter().any(|word| word.context == *context) {
+                errors.push(KeymapError::UnknownContext { context: context.clone(), known: contexts(words) });
+                continue;
+            }
+            for (command, keys) in commands {
+                match words.iter().find(|word| word.context == *context && word.name == *command) {
+                    Some(word) => bind(word, keys, &mut bindings, &mut errors),
+                    None => errors.push(unknown_command(words, context, command)),
+                }
+            }
+        }
+        errors.extend(conflicts(&bindings));
+        errors.extend(
+            NEEDED
+                .into_iter()
+                .filter(|(context, command)| {
+                    !bindings.iter().any(|binding| binding.context == *context && binding.word == *command)
+                })
+                .map(|(context, command)| KeymapError::Needed { context, command }),
+        );
+        if errors.is_empty() { Ok(Self { bindings }) } else { Err(errors) }
+    }
+
+    /// The command that a key calls in a context. Dialogs shadow everything; screens add to the global context.
+    pub fn command(&self, context: &str, key: Key) -> Option<(&'static str, &'static str)> {
+        self.bindings
+            .iter()
+            .find(|binding| binding.key == key && reaches(binding.context, context))
+            .map(|binding| (binding.context, binding.word))
+    }
+
+    /// The keys of a command, the first being the one to show.
+    pub fn keys(&self, context: &str, command: &str) -> impl Iterator<Item = Key> {
+        self.bindings
+            .iter()
+            .filter(move |binding| binding.context == context && binding.word == command)
+            .map(|binding| binding.key)
+    }
+}
+
+/// Whether a binding made in one context holds in another.
+fn reaches(made_in: &str, context: &str) -> bool {
+    made_in == context || (made_in == GLOBAL && context != DIALOG)
+}
+
+fn bind(word: &Word, keys: &[String], bindings: &mut Vec<Binding>, errors: &mut Vec<KeymapError>) {
+    for spelled in keys {
+        match spelled.parse::<Key>() {
+            Ok(key) if word.dangerous && is_habit(key) => {
+                errors.push(KeymapError::Habit { context: word.context, command: word.name, key });
+            }
+            Ok(key) => bindings.push(Binding { word: word.name, context: word.context, key }),
+            Err(unknown) => errors.push(KeymapError::UnknownKey {
+                context: word.context.to_owned(),
+                command: word.name.to_owned(),
+                unknown,
+            }),
+        }
+    }
+}
+
+fn is_habit(key: Key) -> bool {
+    key.ctrl && matches!(key.code, Code::Char(c) if HABITS.contains(&c))
+}
+
+fn conflicts(bindings: &[Binding]) -> Vec<KeymapError> {
+    let mut found = Vec::new();
+    for (index, binding) in bindings.iter().enumerate() {
+        let first = bindings[..index].iter().find(|other| {
+            other.key == binding.key
+                && (reaches(other.context, binding.context) || reaches(binding.context, other.context))
+        });
+        if let Some(other) = first {
+            found.push(KeymapError::Conflict {
+                context: binding.context,
+                command: binding.word,
+                key: binding.key,
+                other: other.word,
+                other_context: other.context,
+            });
+        }
+    }
+    found
+}
+
+fn contexts(words: &[Word]) -> Vec<&'static str> {
+    let mut contexts = Vec::new();
+    for word in words {
+        if !contexts.contains(&word.context) {
+            contexts.push(word.context);
+        }
+    }
+    contexts
+}
+
+fn unknown_command(words: &[Word], context: &str, command: &str) -> KeymapError {
+    let nearest = words
+        .iter()
+        .filter(|word| word.context == context)
+        .map(|word| (strsim::jaro_winkler(word.name, command), word.name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name);
+    KeymapError::UnknownCommand { context: context.to_owned(), command: command.to_owned(), nearest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command of the built-in table, so that tests of this module need no screen; one of them does harm.
+    fn words() -> Vec<Word> {
+        let table: Table = toml::from_str(DEFAULT).expect("the built-in table");
+        let mut words: Vec<Word> = table
+            .into_iter()
+            .flat_map(|(context, commands)| {
+                let context: &'static str = context.leak();
+                commands.into_keys().map(move |name| Word { context, name: name.leak(), dangerous: false })
+            })
+            .collect();
+        words.push(Word { context: "fleet", name: "explode", dangerous: true });
+        words
+    }
+
+    fn load(user: &str) -> Result<Keymap, Vec<KeymapError>> {
+        Keymap::load(&words(), &toml::from_str(user).expect("a table of keys"))
+    }
+
+    fn refusal(user: &str) -> String {
+        let errors = load(user).expect_err("refused");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors[0].to_string()
+    }
+
+    #[test]
+    fn a_screen_sees_its_own_keys_and_the_global_ones() {
+        let keymap = load("").expect("the built-in table");
+        assert_eq!(keymap.command("fleet", Key::char('n')), Some(("fleet", "next-problem")));
+        assert_eq!(keymap.command("fleet", Key::char('j')), Some((GLOBAL, "down")));
+        assert_eq!(keymap.command("log", Key::char('n')), None);
+    }
+
+    #[test]
+    fn nothing_global_holds_in_a_dialog() {
+        let keymap = load("").expect("the built-in table");
+        assert_eq!(keymap.command(DIALOG, Key::char('q')), None);
+        assert_eq!(keymap.command(DIALOG, Key::plain(Code::Esc)), Some((DIALOG, "cancel")));
+    }
+
+    #[test]
+    fn the_users_keys_replace_a_commands_keys() {
+        let keymap = load("global.quit = ['Q']\nglobal.mouse = []").expect("a good table");
+        assert_eq!(keymap.command("fleet", Key::char('Q')), Some((GLOBAL, "quit")));
+        assert_eq!(keymap.command("fleet", Key::char('q')), None);
+        assert_eq!(keymap.keys(GLOBAL, "mouse").count(), 0);
+    }
+
+    #[test]
+    fn one_key_with_two_meanings_is_refused_across_contexts_too() {
+        assert_eq!(
+            refusal("global.mouse = ['q']"),
+            "keys.global.quit: q already calls mouse (global); give one of them another key"
+        );
+        assert!(refusal("fleet.next-problem = ['?']").contains("? already calls"));
+        assert!(load("log.only-failures = ['n']").is_ok(), "two screens may use one key");
+        assert!(load("dialog.next = ['q']").is_ok(), "a dialog shadows the screen");
+    }
+
+    #[test]
+    fn unknown_names_are_refused_with_the_nearest() {
+        assert_eq!(refusal("global.filtre = ['z']"), "keys.global.filtre: no such command; did you mean filter?");
+        assert!(refusal("flet.open = ['z']").contains("there are dialog, fleet, global"));
+        assert!(refusal("global.mouse = ['entre']").contains("keys.global.mouse: `entre` is no key"));
+    }
+
+    #[test]
+    fn harm_stays_off_the_keys_of_habit() {
+        assert!(refusal("fleet.explode = ['ctrl-w']").contains("may not call a command that changes the world"));
+        assert!(load("fleet.explode = ['x']").is_ok());
+    }
+
+    #[test]
+    fn the_way_out_keeps_a_key() {
+        assert!(refusal("global.quit = []").contains("no way out"));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let errors = load("global.filtre = ['z']\nglobal.mouse = ['entre', 'q']").expect_err("refused");
+        assert_eq!(errors.len(), 3, "{errors:?}");
+    }
+}

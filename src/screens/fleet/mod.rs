@@ -1,0 +1,42 @@
+//! Fleet: is anything on fire, where, since when.
+
+mod state;
+mod update;
+
+pub use state::State;
+
+use crate::app::command::{self, Command, here};
+use crate::screens::Spec;
+
+/// What can be done on this screen alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// To the next row that somebody should look at.
+    NextProblem,
+    /// To the one before.
+    PreviousProblem,
+}
+
+static COMMANDS: [Command; 2] = [
+    here(
+        "next-problem",
+        "next problem",
+        "Move to the next row that failed, lags, retries or runs for too long.",
+        command::Action::Fleet(Action::NextProblem),
+    ),
+    here(
+        "previous-problem",
+        "problem before",
+        "Move to the row before that failed, lags, retries or runs for too long.",
+        command::Action::Fleet(Action::PreviousProblem),
+    ),
+];
+
+/// The line of the registry.
+pub static SPEC: Spec = Spec {
+    context: "fleet",
+    title: "Fleet",
+    commands: &COMMANDS,
+    footer: &["open", "filter", "next-problem", "sort", "copy"],
+    sorts: true,
+};

@@ -1,0 +1,120 @@
+//! How the Fleet screen answers.
+
+use crate::app::command::Action;
+use crate::app::copy::Copyable;
+use crate::app::list::moved;
+use crate::app::model::Shared;
+use crate::domain::fleet::{Object, ObjectId, Source};
+use crate::domain::ids::WorkspaceName;
+use crate::screens::fleet::{Action as Here, SPEC, State};
+use crate::screens::{Page, Spec, Step, Target};
+
+impl Page for State {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn settle(&mut self, shared: &Shared, frozen: bool) {
+        if frozen {
+            self.renew(shared);
+        } else {
+            self.arrange(shared);
+        }
+    }
+
+    fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step> {
+        match action {
+            Action::Move(motion) => self.select(moved(self.index, self.rows.len(), motion, shared.page_rows())),
+            Action::Open => return self.row().map(|row| Step::Open(Target::of(&row.id))).into_iter().collect(),
+            Action::Sort => {
+                self.sort = self.sort.next();
+                self.reversed = false;
+                self.arrange(shared);
+            }
+            Action::ReverseSort => {
+                self.reversed = !self.reversed;
+                self.arrange(shared);
+            }
+            Action::Fleet(here) => return self.seek(here),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn filter(&self) -> Option<&str> {
+        Some(&self.filter)
+    }
+
+    fn set_filter(&mut self, text: &str, shared: &Shared) {
+        text.clone_into(&mut self.filter);
+        self.arrange(shared);
+    }
+
+    fn copies(&self, shared: &Shared) -> Vec<Copyable> {
+        let Some(row) = self.row() else { return Vec::new() };
+        let Some(watched) = shared.fleet.workspace(&row.id.workspace) else { return Vec::new() };
+        let host = &watched.snapshot.workspace.host;
+        let call = match &row.id.object {
+            Object::Job(id) => format!("/api/2.2/jobs/get?job_id={id}"),
+            Object::Pipeline(id) => format!("/api/2.0/pipelines/{id}"),
+        };
+        let name = match &row.source {
+            Source::Job { job, .. } => &job.name,
+            Source::Pipeline { pipeline, .. } => &pipeline.name,
+        };
+        let mut copies =
+            vec![Copyable::id(&row.id.object), Copyable::name(name), Copyable::url(page_of(host, &row.id))];
+        copies.extend(Copyable::json(&row.source));
+        copies.push(Copyable::call(host, &call));
+        copies
+    }
+
+    fn url(&self, shared: &Shared) -> Option<String> {
+        let row = self.row()?;
+        Some(page_of(&shared.fleet.workspace(&row.id.workspace)?.snapshot.workspace.host, &row.id))
+    }
+
+    fn workspace(&self) -> Option<WorkspaceName> {
+        self.row().map(|row| row.id.workspace.clone())
+    }
+}
+
+/// The object's page in the vendor's UI.
+fn page_of(host: &str, id: &ObjectId) -> String {
+    match &id.object {
+        Object::Job(id) => format!("{host}/jobs/{id}"),
+        Object::Pipeline(id) => format!("{host}/pipelines/{id}"),
+    }
+}
+
+impl State {
+    /// Moves to the next row that somebody should look at, round and round.
+    fn seek(&mut self, here: Here) -> Vec<Step> {
+        let len = self.rows.len();
+        let found = (1..=len)
+            .map(|distance| match here {
+                Here::NextProblem => (self.index + distance) % len,
+                Here::PreviousProblem => (self.index + len - distance) % len,
+            })
+            .find(|index| self.rows[*index].urgency.is_problem());
+        match found {
+            Some(index) => {
+                self.select(index);
+                Vec::new()
+            }
+            None => vec![Step::Tell("nothing here failed, lags, retries or runs for too long".to_owned())],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_addressed_by_kind() {
+        let id = |object| ObjectId { workspace: "prod".into(), object };
+        assert_eq!(page_of("https://h", &id(Object::Job(crate::domain::ids::JobId(11)))), "https://h/jobs/11");
+        assert_eq!(page_of("https://h", &id(Object::Pipeline("6f".into()))), "https://h/pipelines/6f");
+    }
+}

@@ -1,0 +1,147 @@
+//! The screens: a folder and a line of the registry each, dispatched by an enum.
+
+pub mod fleet;
+pub mod log;
+
+use crate::app::command::{Action, Command};
+use crate::app::copy::Copyable;
+use crate::app::effect::Effect;
+use crate::app::message::{Feed, Observed};
+use crate::app::model::Shared;
+use crate::domain::fleet::{Object, ObjectId};
+use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
+use crate::domain::snapshot::FeedFailure;
+
+/// What a screen is, before anything is on it.
+#[derive(Debug)]
+pub struct Spec {
+    /// The name of its context in the keymap; unique.
+    pub context: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// What can be done on it alone.
+    pub commands: &'static [Command],
+    /// The commands that its footer shows, its own or global ones, the most useful first.
+    pub footer: &'static [&'static str],
+    /// Whether its rows can be sorted.
+    pub sorts: bool,
+}
+
+/// The registry.
+pub static SPECS: [&Spec; 2] = [&fleet::SPEC, &log::SPEC];
+
+/// A screen that was opened.
+#[derive(Clone, Debug)]
+pub enum Screen {
+    /// Every job and pipeline of all workspaces.
+    Fleet(fleet::State),
+    /// Every request that this console has made.
+    Log(log::State),
+}
+
+/// What a screen is opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The fleet.
+    Fleet,
+    /// The requests.
+    Log,
+    /// The newest run of a job.
+    Job(WorkspaceName, JobId),
+    /// One run.
+    Run(WorkspaceName, RunId),
+    /// A pipeline.
+    Pipeline(WorkspaceName, PipelineId),
+}
+
+impl Target {
+    /// The screen on which an object is looked at closely.
+    pub fn of(id: &ObjectId) -> Self {
+        match &id.object {
+            Object::Job(job) => Self::Job(id.workspace.clone(), *job),
+            Object::Pipeline(pipeline) => Self::Pipeline(id.workspace.clone(), pipeline.clone()),
+        }
+    }
+}
+
+/// What a screen asks of the core after an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Open a screen on top.
+    Open(Target),
+    /// Say something in the footer for a while.
+    Tell(String),
+    /// Have the runtime do something.
+    Order(Effect),
+}
+
+impl Screen {
+    /// Opens a screen.
+    pub fn open(target: &Target, shared: &Shared) -> Self {
+        match target {
+            Target::Log => Self::Log(log::State::new(shared)),
+            Target::Fleet | Target::Job(..) | Target::Run(..) | Target::Pipeline(..) => {
+                Self::Fleet(fleet::State::new(shared))
+            }
+        }
+    }
+
+    /// The screen's state, to look at.
+    pub fn page(&self) -> &dyn Page {
+        match self {
+            Self::Fleet(state) => state,
+            Self::Log(state) => state,
+        }
+    }
+
+    /// The screen's state, to change.
+    pub fn page_mut(&mut self) -> &mut dyn Page {
+        match self {
+            Self::Fleet(state) => state,
+            Self::Log(state) => state,
+        }
+    }
+}
+
+/// What the core asks of every screen. Pure: state, what is shared, and what happened.
+pub trait Page {
+    /// What the screen is.
+    fn spec(&self) -> &'static Spec;
+
+    /// What must be kept fresh while the screen is visible, besides the fleet.
+    fn feeds(&self, _shared: &Shared) -> Vec<Feed> {
+        Vec::new()
+    }
+
+    /// Takes the answer of a feed that the screen asked for.
+    fn observed(&mut self, _feed: &Feed, _result: Result<Observed, FeedFailure>, _shared: &Shared) {}
+
+    /// Follows what is shared after it changed. The order of rows must stay as it is while `frozen`.
+    fn settle(&mut self, _shared: &Shared, _frozen: bool) {}
+
+    /// Does what a person asked for.
+    fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step>;
+
+    /// The filter, if the screen has one; empty if nothing is filtered.
+    fn filter(&self) -> Option<&str> {
+        None
+    }
+
+    /// Shows only what holds all words of a filter.
+    fn set_filter(&mut self, _text: &str, _shared: &Shared) {}
+
+    /// What can be copied about what is under the cursor.
+    fn copies(&self, _shared: &Shared) -> Vec<Copyable> {
+        Vec::new()
+    }
+
+    /// The address of what is under the cursor in the vendor's own pages.
+    fn url(&self, _shared: &Shared) -> Option<String> {
+        None
+    }
+
+    /// The workspace of what is under the cursor: where an act would be done.
+    fn workspace(&self) -> Option<WorkspaceName> {
+        None
+    }
+}
