@@ -9,3 +9,5 @@ pub mod domain;
 pub mod keymap;
 pub mod runtime;
 pub mod screens;
+pub mod theme;
+pub mod ui;
