@@ -1,0 +1,40 @@
+"""databricks-sql-connector over the statement API with sessions."""
+
+import datetime
+import decimal
+
+import pytest
+from databricks import sql
+from databricks.sql.exc import Error
+
+
+@pytest.fixture(scope="module")
+def connection(sim, dev):
+    workspace = sim.workspace("dev")
+    warehouse = next(iter(dev.warehouses.list())).id
+    with sql.connect(
+        server_hostname=workspace["host"],
+        http_path=f"/sql/1.0/warehouses/{warehouse}",
+        access_token=workspace["tokens"]["operator"],
+        use_sea=True,
+        _tls_no_verify=True,
+    ) as connected:
+        yield connected
+
+
+def test_typed_rows(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CAST(1 AS BIGINT) AS l, 'x' AS s, CAST(1.5 AS DECIMAL(5,1)) AS m, DATE'2026-01-31' AS d, NULL AS n")
+        [row] = cursor.fetchall()
+    assert (row.l, row.s, row.m, row.d, row.n) == (1, "x", decimal.Decimal("1.5"), datetime.date(2026, 1, 31), None)
+
+
+def test_errors_are_typed(connection):
+    with connection.cursor() as cursor, pytest.raises(Error, match="TABLE_OR_VIEW_NOT_FOUND"):
+        cursor.execute("SELECT * FROM dev.nowhere.nothing")
+
+
+def test_many_rows(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM range(5000) ORDER BY id")
+        assert [row.id for row in cursor.fetchall()] == list(range(5000))
