@@ -186,7 +186,7 @@ impl Console {
         let started_at = Instant::now();
         let child = pair.slave.spawn_command(command).expect("the console starts");
         drop(pair.slave);
-        let screen = vt100::Parser::new(SIZE.rows, SIZE.cols, 0);
+        let screen = vt100::Parser::new(SIZE.rows.try_into().expect("rows"), SIZE.cols.try_into().expect("columns"), 0);
         Self { child, writer, _master: pair.master, output, screen, started_at, bytes: 0 }
     }
 
