@@ -9,5 +9,6 @@ pub mod domain;
 pub mod keymap;
 pub mod runtime;
 pub mod screens;
+pub mod store;
 pub mod theme;
 pub mod ui;
