@@ -1,11 +1,11 @@
 //! What everything that is drawn needs to know, and how a state looks.
 
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Span;
 
 use crate::domain::Instant;
-use crate::domain::pipeline::{Level, PipelineState, UpdateState};
-use crate::domain::run::{Outcome, RunState};
+use crate::domain::pipeline::Level;
+use crate::domain::status::{Status, Tone};
 use crate::domain::workspace::Environment;
 use crate::theme::{Glyphs, Role, Theme};
 
@@ -41,11 +41,16 @@ impl Look<'_> {
         Span::styled(environment.label(), self.theme.environment(environment))
     }
 
-    /// A state as glyph and word, with a detail after the word (`failed` and when).
-    pub fn sign(&self, sign: Sign, detail: &str) -> Line<'static> {
+    /// A status as glyph and word, with a detail after the word (`lagging` and for how long).
+    pub fn status(&self, status: Status, detail: &str) -> Span<'static> {
         let space = if detail.is_empty() { "" } else { " " };
-        let text = format!("{} {}{space}{detail}", sign.glyph(self.glyphs()), sign.word());
-        Line::from(self.span(sign.role(), text))
+        let text = format!("{} {}{space}{detail}", glyph(status, self.glyphs()), status.word());
+        self.span(role(status), text)
+    }
+
+    /// A status as one cell of a strip.
+    pub fn cell(&self, status: Status) -> Span<'static> {
+        self.span(role(status), glyph(status, self.glyphs()))
     }
 
     /// A time of day, in the shown zone.
@@ -65,185 +70,31 @@ impl Look<'_> {
     }
 }
 
-/// How a state is told: a glyph and a word, never a color alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
-    /// Ended well.
-    Ok,
-    /// Ended badly.
-    Failed,
-    /// Runs.
-    Running,
-    /// Waits for its turn or for compute.
-    Queued,
-    /// Was stopped.
-    Canceled,
-    /// Never ran, on purpose or because of its upstream.
-    Skipped,
-    /// Never started.
-    Never,
-    /// Waits for a retry, or restarts after a failure.
-    Retrying,
-    /// Held by somebody.
-    Paused,
-    /// A state that this version does not know.
-    Unknown,
-}
-
-impl Sign {
-    /// Every sign.
-    pub const ALL: [Self; 10] = [
-        Self::Ok,
-        Self::Failed,
-        Self::Running,
-        Self::Queued,
-        Self::Canceled,
-        Self::Skipped,
-        Self::Never,
-        Self::Retrying,
-        Self::Paused,
-        Self::Unknown,
-    ];
-
-    /// How a run or a task stands.
-    pub fn of_run(state: &RunState) -> Self {
-        match state {
-            RunState::Queued | RunState::Blocked | RunState::Pending => Self::Queued,
-            RunState::Running | RunState::Terminating => Self::Running,
-            RunState::Retrying => Self::Retrying,
-            RunState::Ended(outcome) => match outcome {
-                Outcome::Succeeded | Outcome::SucceededWithFailures => Self::Ok,
-                Outcome::Failed | Outcome::TimedOut => Self::Failed,
-                Outcome::Canceled => Self::Canceled,
-                Outcome::Skipped | Outcome::UpstreamFailed => Self::Skipped,
-                Outcome::Unknown(_) => Self::Unknown,
-            },
-            RunState::Unknown(_) => Self::Unknown,
-        }
-    }
-
-    /// How an update stands.
-    pub fn of_update(state: &UpdateState) -> Self {
-        match state {
-            UpdateState::Queued
-            | UpdateState::Created
-            | UpdateState::WaitingForResources
-            | UpdateState::Initializing
-            | UpdateState::Resetting
-            | UpdateState::SettingUpTables => Self::Queued,
-            UpdateState::Running | UpdateState::Stopping => Self::Running,
-            UpdateState::Completed => Self::Ok,
-            UpdateState::Failed => Self::Failed,
-            UpdateState::Canceled => Self::Canceled,
-            UpdateState::Unknown(_) => Self::Unknown,
-        }
-    }
-
-    /// How a pipeline stands.
-    pub fn of_pipeline(state: &PipelineState) -> Self {
-        match state {
-            PipelineState::Idle => Self::Paused,
-            PipelineState::Deploying | PipelineState::Starting | PipelineState::Resetting => Self::Queued,
-            PipelineState::Running | PipelineState::Stopping => Self::Running,
-            PipelineState::Recovering => Self::Retrying,
-            PipelineState::Failed => Self::Failed,
-            PipelineState::Deleted => Self::Canceled,
-            PipelineState::Unknown(_) => Self::Unknown,
-        }
-    }
-
-    /// The sign in a set of glyphs.
-    pub fn glyph(self, glyphs: &Glyphs) -> &'static str {
-        match self {
-            Self::Ok => glyphs.ok,
-            Self::Failed => glyphs.failed,
-            Self::Running => glyphs.running,
-            Self::Queued => glyphs.queued,
-            Self::Canceled => glyphs.canceled,
-            Self::Skipped => glyphs.skipped,
-            Self::Never => glyphs.never,
-            Self::Retrying => glyphs.retrying,
-            Self::Paused => glyphs.paused,
-            Self::Unknown => glyphs.unknown,
-        }
-    }
-
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Running => "running",
-            Self::Queued => "queued",
-            Self::Canceled => "canceled",
-            Self::Skipped => "skipped",
-            Self::Never => "never started",
-            Self::Retrying => "retrying",
-            Self::Paused => "paused",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// What it looks like. What ended well is muted: color is for what wants action.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Ok | Self::Skipped | Self::Canceled | Self::Paused => Role::Muted,
-            Self::Failed => Role::Danger,
-            Self::Running => Role::Running,
-            Self::Queued => Role::Queued,
-            Self::Never | Self::Retrying | Self::Unknown => Role::Warning,
-        }
+/// What a status looks like. What ended well is muted: color is for what wants action.
+pub fn role(status: Status) -> Role {
+    match status.tone() {
+        Tone::Danger => Role::Danger,
+        Tone::Warning => Role::Warning,
+        Tone::Active => Role::Running,
+        Tone::Waiting => Role::Queued,
+        Tone::Good | Tone::Quiet => Role::Muted,
     }
 }
 
-/// The word of a run's or task's state: that of its sign, or a more exact one where the API gives it.
-pub fn run_word(state: &RunState) -> String {
-    match state {
-        RunState::Blocked => "waits for upstream".to_owned(),
-        RunState::Pending => "starting".to_owned(),
-        RunState::Terminating => "ending".to_owned(),
-        RunState::Ended(Outcome::TimedOut) => "timed out".to_owned(),
-        RunState::Ended(Outcome::UpstreamFailed) => "upstream failed".to_owned(),
-        RunState::Ended(Outcome::SucceededWithFailures) => "ok with failures".to_owned(),
-        RunState::Unknown(word) | RunState::Ended(Outcome::Unknown(word)) => crate::domain::text::line(word),
-        _ => Sign::of_run(state).word().to_owned(),
+/// The sign of a status. Some share one: the word beside it tells them apart.
+pub fn glyph(status: Status, glyphs: &Glyphs) -> &'static str {
+    match status {
+        Status::Ok | Status::OkWithFailures => glyphs.ok,
+        Status::Failed | Status::TimedOut => glyphs.failed,
+        Status::Running | Status::Stopping | Status::Lagging => glyphs.running,
+        Status::Queued | Status::Blocked | Status::Starting => glyphs.queued,
+        Status::Canceled => glyphs.canceled,
+        Status::Skipped | Status::UpstreamFailed => glyphs.skipped,
+        Status::NeverStarted => glyphs.never,
+        Status::Retrying => glyphs.retrying,
+        Status::Paused => glyphs.paused,
+        Status::Unknown => glyphs.unknown,
     }
-}
-
-/// The word of an update's state.
-pub fn update_word(state: &UpdateState) -> String {
-    match state {
-        UpdateState::Queued => "queued",
-        UpdateState::Created => "created",
-        UpdateState::WaitingForResources => "waits for compute",
-        UpdateState::Initializing => "initializing",
-        UpdateState::Resetting => "resetting",
-        UpdateState::SettingUpTables => "setting up tables",
-        UpdateState::Running => "running",
-        UpdateState::Stopping => "stopping",
-        UpdateState::Completed => "ok",
-        UpdateState::Failed => "failed",
-        UpdateState::Canceled => "canceled",
-        UpdateState::Unknown(word) => return crate::domain::text::line(word),
-    }
-    .to_owned()
-}
-
-/// The word of a pipeline's state.
-pub fn pipeline_word(state: &PipelineState) -> String {
-    match state {
-        PipelineState::Idle => "idle",
-        PipelineState::Deploying => "deploying",
-        PipelineState::Starting => "starting",
-        PipelineState::Running => "running",
-        PipelineState::Stopping => "stopping",
-        PipelineState::Recovering => "recovering",
-        PipelineState::Resetting => "resetting",
-        PipelineState::Failed => "failed",
-        PipelineState::Deleted => "deleted",
-        PipelineState::Unknown(word) => return crate::domain::text::line(word),
-    }
-    .to_owned()
 }
 
 /// The word and role of an event's level.
@@ -261,19 +112,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_signs_share_a_glyph_or_a_word() {
+    fn statuses_of_different_tones_differ_in_more_than_color() {
         for glyphs in [&Glyphs::UNICODE, &Glyphs::ASCII] {
-            let glyphs: std::collections::BTreeSet<_> = Sign::ALL.iter().map(|sign| sign.glyph(glyphs)).collect();
-            assert_eq!(glyphs.len(), Sign::ALL.len());
+            for one in Status::ALL {
+                for other in Status::ALL {
+                    let same_sign = glyph(one, glyphs) == glyph(other, glyphs);
+                    assert!(one == other || !same_sign || one.word() != other.word(), "{one:?} and {other:?}");
+                }
+            }
+            // In a strip of cells there is no word: good and bad must not share a sign.
+            for good in Status::ALL.into_iter().filter(|status| status.tone() == Tone::Good) {
+                for bad in Status::ALL.into_iter().filter(|status| status.is_failure()) {
+                    assert_ne!(glyph(good, glyphs), glyph(bad, glyphs));
+                }
+            }
         }
-        let words: std::collections::BTreeSet<_> = Sign::ALL.iter().map(|sign| sign.word()).collect();
-        assert_eq!(words.len(), Sign::ALL.len());
-    }
-
-    #[test]
-    fn an_unknown_state_is_shown_as_spelled_and_harmless() {
-        let state = RunState::Unknown("\u{1b}[31mWARPING".to_owned());
-        assert_eq!(run_word(&state), "WARPING");
-        assert_eq!(Sign::of_run(&state), Sign::Unknown);
     }
 }
