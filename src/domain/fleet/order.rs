@@ -75,7 +75,7 @@ impl SortKey {
         [Self::Urgency, Self::Name, Self::Since, Self::Took, Self::Unusual, Self::Tier, Self::Owner];
 
     /// What the screen calls it.
-    pub fn label(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Urgency => "urgency",
             Self::Name => "name",

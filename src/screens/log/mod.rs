@@ -2,6 +2,7 @@
 
 mod state;
 mod update;
+pub mod view;
 
 pub use state::State;
 

@@ -228,7 +228,7 @@ fn over(row: Style, cell: Style) -> Style {
 }
 
 /// Cuts a cell to a width.
-fn fit(spans: Vec<Span<'static>>, limit: usize, cut: Cut, ellipsis: &str) -> Vec<Span<'static>> {
+pub(crate) fn fit(spans: Vec<Span<'static>>, limit: usize, cut: Cut, ellipsis: &str) -> Vec<Span<'static>> {
     if spans.iter().map(|span| width(&span.content)).sum::<usize>() <= limit {
         return spans;
     }
