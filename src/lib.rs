@@ -5,6 +5,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod databricks;
 pub mod domain;
 pub mod keymap;
 pub mod runtime;

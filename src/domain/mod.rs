@@ -8,6 +8,7 @@ pub mod clock;
 pub mod credential;
 pub mod fleet;
 pub mod glob;
+pub mod identity;
 pub mod ids;
 pub mod inventory;
 pub mod job;
@@ -18,6 +19,7 @@ pub mod schedule;
 pub mod snapshot;
 pub mod status;
 pub mod text;
+pub mod warehouse;
 pub mod workspace;
 
 /// An instant of world time, always UTC. Zones are applied where a person reads it.
