@@ -123,6 +123,8 @@ pub enum Kind {
     Refused(Class),
     /// No token could be had.
     Auth(AuthError),
+    /// The workspace's request budget gave it no turn in time; nothing left.
+    NoTurn,
     /// No connection came up.
     Connect,
     /// No answer in time, be it for one attempt or for all of them.
@@ -218,7 +220,7 @@ impl Error {
         self.0.retry_after
     }
 
-    /// How many attempts were sent; 0 if none left.
+    /// How many attempts were made; 0 if it never got a turn.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -243,6 +245,7 @@ impl Error {
         let words = match &self.0.kind {
             Kind::Refused(class) => return self.brief_refusal(*class),
             Kind::Auth(error) => return error.brief(),
+            Kind::NoTurn => "request budget used up",
             Kind::Connect => "no connection",
             Kind::TimedOut => "timed out",
             Kind::Interrupted => "connection lost",
@@ -285,11 +288,13 @@ impl Error {
             Kind::Refused(Class::Unauthenticated) => {
                 Some("check the credential of this workspace's role, or sign in again with `databricks auth login`")
             }
-            Kind::Refused(Class::PermissionDenied) => Some("the credential is valid but lacks a permission on this object"),
-            Kind::Connect => Some("check the host, the network, HTTPS_PROXY and NO_PROXY"),
-            Kind::SignInPage | Kind::Redirected => {
-                Some("check that the host is a workspace's own address and that no proxy or private link stands in the way")
+            Kind::Refused(Class::PermissionDenied) => {
+                Some("the credential is valid but lacks a permission on this object")
             }
+            Kind::Connect => Some("check the host, the network, HTTPS_PROXY and NO_PROXY"),
+            Kind::SignInPage | Kind::Redirected => Some(
+                "check that the host is a workspace's own address and that no proxy or private link stands in the way",
+            ),
             _ => None,
         }
     }

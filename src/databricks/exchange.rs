@@ -181,7 +181,10 @@ mod tests {
 
     #[test]
     fn page_tokens_are_not_recorded() {
-        assert_eq!(recorded_query(Some("limit=24&page_token=abc&active_only=true")), "limit=24&page_token=…&active_only=true");
+        assert_eq!(
+            recorded_query(Some("limit=24&page_token=abc&active_only=true")),
+            "limit=24&page_token=…&active_only=true"
+        );
         assert_eq!(recorded_query(None), "");
     }
 }

@@ -66,10 +66,14 @@ mod tests {
 
     #[test]
     fn plain_http_goes_to_loopback_only() {
-        for good in ["https://a.example", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:2", "http://127.9.9.9"] {
+        for good in
+            ["https://a.example", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:2", "http://127.9.9.9"]
+        {
             assert!(checked(good).is_ok(), "{good}");
         }
-        for bad in ["http://a.example", "http://10.0.0.1", "http://localhost.evil.example", "http://0.0.0.0", "http://[::2]"] {
+        for bad in
+            ["http://a.example", "http://10.0.0.1", "http://localhost.evil.example", "http://0.0.0.0", "http://[::2]"]
+        {
             assert!(matches!(checked(bad), Err(HostError::PlainHttp { .. })), "{bad}");
         }
         for bad in ["ftp://a", "a.example", "", "https://", "file:///etc/passwd"] {

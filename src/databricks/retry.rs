@@ -116,7 +116,7 @@ impl Failure {
     /// place, before or behind the act. A web page in place of an answer means that the API was never reached.
     pub(crate) fn outcome(&self) -> Outcome {
         match &self.kind {
-            Kind::Auth(_) | Kind::Connect | Kind::SignInPage | Kind::Redirected | Kind::Unwritable => {
+            Kind::NoTurn | Kind::Auth(_) | Kind::Connect | Kind::SignInPage | Kind::Redirected | Kind::Unwritable => {
                 Outcome::DidNotHappen
             }
             _ => match self.status {
@@ -211,6 +211,7 @@ mod tests {
         use Outcome::{DidNotHappen, Unknown};
         let unreachable = AuthError::Unreachable { what: "x".into(), reason: "y".into() };
         let cases = [
+            (failure(Kind::NoTurn, None), false, false, DidNotHappen),
             (failure(Kind::Connect, None), true, true, DidNotHappen),
             (failure(Kind::Auth(unreachable), None), true, true, DidNotHappen),
             (failure(Kind::Auth(AuthError::Refused { reason: "no".into() }), None), false, false, DidNotHappen),

@@ -1,7 +1,6 @@
 //! One HTTP exchange. The client speaks through [`Transport`], so that a test or a simulation can stand in for the network.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -86,7 +85,9 @@ pub enum Trust {
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// The CA bundle is not PEM, or holds no certificate.
-    #[error("the CA bundle holds no certificate: expected one or more `-----BEGIN CERTIFICATE-----` blocks in PEM form")]
+    #[error(
+        "the CA bundle holds no certificate: expected one or more `-----BEGIN CERTIFICATE-----` blocks in PEM form"
+    )]
     NoCertificate,
     /// The CA bundle holds something that is not a certificate.
     #[error("the CA bundle cannot be read")]
@@ -228,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_bundle_without_a_certificate_is_named() {
-        let error = Network::new(Trust::SystemAnd(b"not a certificate".to_vec()), &BTreeMap::new()).expect_err("refused");
+        let error =
+            Network::new(Trust::SystemAnd(b"not a certificate".to_vec()), &BTreeMap::new()).expect_err("refused");
         assert!(error.to_string().contains("BEGIN CERTIFICATE"), "{error}");
     }
 

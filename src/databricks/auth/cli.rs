@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chrono::DateTime;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for CliLogin {
 
 #[derive(Deserialize)]
 struct CliToken {
-    access_token: Option<SecretString>,
+    access_token: Option<String>,
     expiry: Option<String>,
     expires_in: Option<Int>,
 }
@@ -97,7 +97,7 @@ fn complaint(stderr: &[u8], program: &Path) -> String {
 fn read(stdout: &[u8], now: Instant) -> Result<Grant, AuthError> {
     let garbled = |reason: String| AuthError::Garbled { what: "the output of `databricks auth token`".into(), reason };
     let token: CliToken = serde_json::from_slice(stdout).map_err(|error| garbled(without_values(&error)))?;
-    let bearer = token.access_token.filter(|bearer| !bearer.expose_secret().is_empty());
+    let bearer = token.access_token.filter(|bearer| !bearer.is_empty()).map(SecretString::from);
     let bearer = bearer.ok_or_else(|| garbled("it holds no access_token".into()))?;
     let lifetime = match (token.expiry.filter(|expiry| !expiry.is_empty()), token.expires_in) {
         (Some(expiry), _) => DateTime::parse_from_rfc3339(&expiry)
@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn output_that_is_no_token_is_garbled() {
-        for printed in ["", "dapi-token-as-text", "{}", r#"{"access_token":"t"}"#, r#"{"access_token":"t","expiry":"soon"}"#] {
+        for printed in
+            ["", "dapi-token-as-text", "{}", r#"{"access_token":"t"}"#, r#"{"access_token":"t","expiry":"soon"}"#]
+        {
             assert!(matches!(read(printed.as_bytes(), now()), Err(AuthError::Garbled { .. })), "{printed}");
         }
     }

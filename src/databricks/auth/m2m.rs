@@ -51,7 +51,7 @@ struct ServerMetadata {
 
 #[derive(Deserialize)]
 struct TokenAnswer {
-    access_token: Option<SecretString>,
+    access_token: Option<String>,
     expires_in: Option<Int>,
 }
 
@@ -83,8 +83,7 @@ pub(super) async fn discover(exchanger: &Exchanger, host: &Url, lane: Lane) -> R
 
 /// An address to which a secret may be sent.
 fn checked(address: &str, what: &str) -> Result<Url, AuthError> {
-    host::checked(address)
-        .map_err(|error| AuthError::Garbled { what: what.to_owned(), reason: error.to_string() })
+    host::checked(address).map_err(|error| AuthError::Garbled { what: what.to_owned(), reason: error.to_string() })
 }
 
 /// Asks for a token.
@@ -109,7 +108,8 @@ pub(super) async fn grant(
     ]);
     let request = Outgoing { method: Method::POST, url: endpoint.clone(), headers, body: Some(Bytes::from(body)) };
     let label = Label { lane, route: "/oidc/v1/token", attempt: 1 };
-    let answer = exchanger.exchange(label, request, TIMEOUT).await.map_err(|broken| unreachable("token endpoint", &broken))?;
+    let answer =
+        exchanger.exchange(label, request, TIMEOUT).await.map_err(|broken| unreachable("token endpoint", &broken))?;
     read_answer(&answer)
 }
 
@@ -129,7 +129,7 @@ fn read_answer(answer: &Incoming) -> Result<Grant, AuthError> {
     let garbled = |reason: String| AuthError::Garbled { what: "the token answer".into(), reason };
     let read: TokenAnswer =
         serde_json::from_slice(&answer.body).map_err(|error| garbled(super::token::without_values(&error)))?;
-    let bearer = read.access_token.filter(|token| !token.expose_secret().is_empty());
+    let bearer = read.access_token.filter(|token| !token.is_empty()).map(SecretString::from);
     let bearer = bearer.ok_or_else(|| garbled("it holds no access_token".into()))?;
     let Int(lifetime_s) = read.expires_in.unwrap_or(Int(DEFAULT_LIFETIME_S));
     Ok(Grant { bearer, lifetime: Duration::from_secs(u64::try_from(lifetime_s).unwrap_or(0)) })
@@ -139,7 +139,8 @@ async fn get(exchanger: &Exchanger, url: Url, route: &str, lane: Lane) -> Result
     let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
     let request = Outgoing { method: Method::GET, url, headers, body: None };
     let label = Label { lane, route, attempt: 1 };
-    let answer = exchanger.exchange(label, request, TIMEOUT).await.map_err(|broken| unreachable("OAuth discovery", &broken))?;
+    let answer =
+        exchanger.exchange(label, request, TIMEOUT).await.map_err(|broken| unreachable("OAuth discovery", &broken))?;
     if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS {
         let reason = format!("it answered {}", answer.status);
         return Err(AuthError::Unreachable { what: "OAuth discovery".into(), reason });
@@ -171,7 +172,11 @@ mod tests {
             (r#"{"access_token":"t"}"#, 3600),
             (r#"{"access_token":"t","expires_in":-5}"#, 0),
         ] {
-            assert_eq!(read_answer(&answer(200, body)).expect("granted").lifetime, Duration::from_secs(seconds), "{body}");
+            assert_eq!(
+                read_answer(&answer(200, body)).expect("granted").lifetime,
+                Duration::from_secs(seconds),
+                "{body}"
+            );
         }
     }
 
@@ -190,7 +195,9 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_token_is_garbled_and_does_not_leak() {
-        for body in [r#"{"access_token":""}"#, "{}", "<html>", r#"{"access_token":["s3cret"]}"#, r#"{"expires_in":"s3cret"}"#] {
+        for body in
+            [r#"{"access_token":""}"#, "{}", "<html>", r#"{"access_token":["s3cret"]}"#, r#"{"expires_in":"s3cret"}"#]
+        {
             let error = read_answer(&answer(200, body)).err().expect("refused");
             assert!(matches!(error, AuthError::Garbled { .. }), "{body}");
             assert!(!error.to_string().contains("s3cret"), "{error}");

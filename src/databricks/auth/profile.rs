@@ -12,8 +12,11 @@ const SETTINGS: &str = "__settings__";
 #[derive(Clone, Default)]
 pub(super) struct ProfileFile {
     path: PathBuf,
-    sections: BTreeMap<String, BTreeMap<String, String>>,
+    sections: BTreeMap<String, Values>,
 }
+
+/// Keys, in lower case, and values of a section.
+type Values = BTreeMap<String, String>;
 
 impl ProfileFile {
     /// Reads a file. One that does not exist has no profiles.
@@ -28,7 +31,7 @@ impl ProfileFile {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, AuthError> {
-        let mut sections: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let mut sections: BTreeMap<String, Values> = BTreeMap::new();
         let mut current = "DEFAULT".to_owned();
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
@@ -50,15 +53,13 @@ impl ProfileFile {
     }
 
     /// The profile that counts: the one asked for, else the file's `default_profile`, else `DEFAULT`.
-    pub(super) fn choose(&self, asked: Option<&str>) -> Result<Option<(String, &BTreeMap<String, String>)>, AuthError> {
+    pub(super) fn choose(&self, asked: Option<&str>) -> Result<Option<(String, &Values)>, AuthError> {
         let default = self.sections.get(SETTINGS).and_then(|settings| settings.get("default_profile"));
         let required = asked.or(default.map(String::as_str));
         let name = required.unwrap_or("DEFAULT");
         match self.sections.get(name) {
             Some(values) if name != SETTINGS => Ok(Some((name.to_owned(), values))),
-            _ if required.is_some() => {
-                Err(AuthError::NoProfile { path: self.path.clone(), name: name.to_owned() })
-            }
+            _ if required.is_some() => Err(AuthError::NoProfile { path: self.path.clone(), name: name.to_owned() }),
             _ => Ok(None),
         }
     }

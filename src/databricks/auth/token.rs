@@ -197,3 +197,6 @@ impl Authenticator {
 pub(super) fn without_values(error: &serde_json::Error) -> String {
     format!("unreadable JSON at line {} column {}", error.line(), error.column())
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,16 +32,16 @@ object! {
         flow_id: String,
         flow_name: String,
         dataset_name: String,
-    } rest rest
+    } + rest
     ErrorDetail {
         fatal: bool,
         exceptions: Vec<Exception>,
-    } rest rest
+    } + rest
     Exception {
         class_name: String,
         message: String,
         stack: Vec<StackFrame>,
-    } rest rest
+    } + rest
     StackFrame {
         declaring_class: String,
         method_name: String,
@@ -271,7 +271,8 @@ mod tests {
     #[test]
     fn an_error_shows_class_message_and_bounded_stack() {
         let frame = json!({"declaring_class": "C", "method_name": "m", "file_name": "f.py", "line_number": 3});
-        let event = domain(json!({"timestamp": "2025-02-04T04:30:04Z", "level": "ERROR", "event_type": "update_progress",
+        let event =
+            domain(json!({"timestamp": "2025-02-04T04:30:04Z", "level": "ERROR", "event_type": "update_progress",
             "origin": {"update_id": "u", "org_id": "7"},
             "error": {"fatal": true, "exceptions": [
                 {"class_name": "A", "message": "boom", "stack": vec![frame; 70]}, {"message": "root"}]}}));

@@ -41,7 +41,7 @@ object! {
         deployment: Deployment,
         edit_mode: String,
         format: String,
-    } rest rest
+    } + rest
     JobParameterDefinition {
         name: String,
         default: String,
@@ -50,11 +50,11 @@ object! {
         quartz_cron_expression: String,
         timezone_id: String,
         pause_status: String,
-    } rest rest
+    } + rest
     Continuous {
         pause_status: String,
         task_retry_mode: String,
-    } rest rest
+    } + rest
     Queue {
         enabled: bool,
     }
@@ -62,21 +62,21 @@ object! {
     Deployment {
         kind: String,
         metadata_file_path: String,
-    } rest rest
+    } + rest
     /// A task of a job's settings. Its payload is one member of `rest` whose name ends in `_task`.
     Task {
         task_key: String,
         depends_on: Vec<Dependency>,
         run_if: String,
         pipeline_task: PipelineTask,
-    } rest rest
+    } + rest
     Dependency {
         task_key: String,
         outcome: String,
     }
     PipelineTask {
         pipeline_id: String,
-    } rest rest
+    } + rest
     /// Body of `jobs/run-now`.
     RunNowRequest {
         job_id: Int,
@@ -141,6 +141,16 @@ impl Job {
             timeout_s: super::count(settings.timeout_seconds),
             tasks: settings.tasks.into_iter().flatten().filter_map(Task::into_domain).collect(),
         })
+    }
+}
+
+impl Job {
+    /// Appends the arrays of a later page of the same job. Scalars repeat on every page (databricks-api.md 3.2).
+    pub(crate) fn append(&mut self, page: Self) {
+        if let Some(more) = page.settings.and_then(|settings| settings.tasks) {
+            self.settings.get_or_insert_default().tasks.get_or_insert_default().extend(more);
+        }
+        self.next_page_token = page.next_page_token;
     }
 }
 

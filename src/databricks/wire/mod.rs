@@ -3,7 +3,10 @@
 //! Rules (databricks-api.md 0): every field may be absent or null, enumerations stay text so that a new value survives,
 //! integers may come as text, unknown fields are ignored. A type says only what lakeshift reads; where a document must
 //! come back whole (a pipeline's specification, a task), the remaining members ride along in `rest`.
-#![allow(missing_docs, reason = "the vendor names these fields and documents them; repeating the names explains nothing")]
+#![allow(
+    missing_docs,
+    reason = "the vendor names these fields and documents them; repeating the names explains nothing"
+)]
 
 pub mod error;
 pub mod events;
@@ -28,10 +31,10 @@ use crate::domain::Instant;
 
 /// Declares a JSON object all of whose members may be absent. An absent member stays absent when written.
 macro_rules! object {
-    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ty,)* } $(rest $rest:ident)?)*) => {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ty,)* } $(+ $rest:ident)?)*) => {
         $(
-            $(#[$meta])*
             #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+            $(#[$meta])*
             pub struct $name {
                 $(
                     $(#[$field_meta])*

@@ -46,7 +46,7 @@ object! {
         development: bool,
         channel: String,
         tags: BTreeMap<String, String>,
-    } rest rest
+    } + rest
     UpdateList {
         updates: Vec<UpdateInfo>,
         next_page_token: String,
@@ -201,10 +201,11 @@ mod tests {
 
     #[test]
     fn an_absent_flag_of_a_specification_is_its_default() {
-        let pipeline: Pipeline =
-            serde_json::from_value(json!({"pipeline_id": "p", "state": "NAPPING", "spec": {"name": "s", "catalog": "c",
-            "target": "t", "photon": true}}))
-            .expect("decodes");
+        let pipeline: Pipeline = serde_json::from_value(
+            json!({"pipeline_id": "p", "state": "NAPPING", "spec": {"name": "s", "catalog": "c",
+            "target": "t", "photon": true}}),
+        )
+        .expect("decodes");
         assert_eq!(pipeline.spec.as_ref().and_then(|spec| spec.rest.get("photon")), Some(&json!(true)));
         let pipeline = pipeline.into_domain().expect("has an id");
         assert_eq!((pipeline.continuous, pipeline.development, pipeline.healthy), (Some(false), Some(false), true));

@@ -97,7 +97,7 @@ object! {
         cleanup_duration: Int,
         queue_duration: Int,
         run_duration: Int,
-    } rest rest
+    } + rest
     /// Answer of `runs/get-output`.
     RunOutput {
         metadata: Run,
@@ -127,6 +127,10 @@ object! {
     }
     RepairResponse {
         repair_id: Int,
+    }
+    /// Body of `runs/cancel`.
+    CancelRequest {
+        run_id: Int,
     }
 }
 
@@ -299,8 +303,10 @@ impl RunOutput {
     /// What a task left behind, as operations see it.
     pub(crate) fn into_domain(self) -> Output {
         let notebook = self.notebook_output.unwrap_or_default();
-        let structured =
-            [self.sql_output, self.run_job_output, self.dbt_output].into_iter().flatten().find(|output| !output.is_empty());
+        let structured = [self.sql_output, self.run_job_output, self.dbt_output]
+            .into_iter()
+            .flatten()
+            .find(|output| !output.is_empty());
         Output {
             error: said(self.error),
             trace: said(self.error_trace),
@@ -414,7 +420,10 @@ mod tests {
             "notebook_output": {"result": "", "truncated": true}}))
         .expect("decodes");
         let output = output.into_domain();
-        assert_eq!((output.error.as_deref(), output.result.as_deref(), output.truncated), (Some("boom"), Some(""), true));
+        assert_eq!(
+            (output.error.as_deref(), output.result.as_deref(), output.truncated),
+            (Some("boom"), Some(""), true)
+        );
         assert_eq!(output.trace.as_deref(), Some("\u{1b}[31mat\u{1b}[0m"), "neutralized where it is shown, not here");
         let output: RunOutput = serde_json::from_value(json!({"run_job_output": {"run_id": 4}})).expect("decodes");
         assert_eq!(output.into_domain().result.as_deref(), Some(r#"{"run_id":4}"#));

@@ -73,9 +73,8 @@ mod tests {
 
     #[test]
     fn trouble_is_told_only_when_there_is_some() {
-        let read = |text: &str| {
-            serde_json::from_str::<Warehouse>(text).expect("decodes").into_domain().expect("has an id")
-        };
+        let read =
+            |text: &str| serde_json::from_str::<Warehouse>(text).expect("decodes").into_domain().expect("has an id");
         let well = read(r#"{"id":"w","state":"RUNNING","health":{"status":"HEALTHY","summary":"fine"}}"#);
         assert_eq!((well.state, well.trouble), (WarehouseState::Running, None));
         let ill = read(r#"{"id":"w","state":"ASLEEP","health":{"status":"FAILED","message":"no quota"}}"#);

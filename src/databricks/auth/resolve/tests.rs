@@ -93,7 +93,10 @@ fn a_credential_of_another_host_is_never_used() {
     let home = Home::new(file, &[("DATABRICKS_CONFIG_PROFILE", "DEFAULT")]);
     assert!(matches!(home.chain(), Err(AuthError::OtherHost { .. })));
     let named = Home::new(file, &[]).resolve(&CredentialSource::Profile("DEFAULT".into())).expect_err("another host");
-    assert_eq!(named.to_string(), "profile DEFAULT is for https://b.example, but the workspace's host is https://a.example");
+    assert_eq!(
+        named.to_string(),
+        "profile DEFAULT is for https://b.example, but the workspace's host is https://a.example"
+    );
     let home = Home::new("", &[("DATABRICKS_HOST", "b.example"), ("DATABRICKS_TOKEN", "theirs")]);
     assert!(matches!(home.chain(), Err(AuthError::OtherHost { .. })));
 }
@@ -117,7 +120,10 @@ fn references_lead_to_secrets_or_say_why_not() {
     let home = Home::new("", &[("MY_TOKEN", " t \n")]);
     let token = |source| home.resolve(&CredentialSource::Token(source));
     assert_eq!(found(token(SecretSource::Environment("MY_TOKEN".into()))), "pat t");
-    assert_eq!(token(SecretSource::Environment("NO_SUCH".into())).expect_err("unset"), AuthError::NoVariable { name: "NO_SUCH".into() });
+    assert_eq!(
+        token(SecretSource::Environment("NO_SUCH".into())).expect_err("unset"),
+        AuthError::NoVariable { name: "NO_SUCH".into() }
+    );
     let path = home.folder.path().join("token");
     assert!(matches!(token(SecretSource::File(path.clone())), Err(AuthError::NoFile { .. })));
     std::fs::write(&path, "\n").expect("writes");
