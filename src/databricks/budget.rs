@@ -179,7 +179,7 @@ mod tests {
                 let budget = &budget;
                 async move {
                     budget.admit(lane).await;
-                    (lane, begun.elapsed().as_secs_f64().round() as u64)
+                    (lane, (begun.elapsed().as_millis() + 500) / 1_000)
                 }
             })
             .collect();

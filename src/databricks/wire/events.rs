@@ -233,7 +233,7 @@ mod tests {
         serde_json::from_value::<Event>(value).expect("decodes").into_domain().expect("has an instant")
     }
 
-    fn progress(details: Value) -> DomainProgress {
+    fn progress(details: &Value) -> DomainProgress {
         domain(json!({"timestamp": "2025-02-04T04:30:04.315Z", "event_type": "flow_progress", "level": "METRICS",
             "details": details}))
         .progress
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn absent_figures_stay_absent() {
-        let seen = progress(json!({"flow_progress": {"status": "RUNNING", "metrics": {"num_output_rows": 0}}}));
+        let seen = progress(&json!({"flow_progress": {"status": "RUNNING", "metrics": {"num_output_rows": 0}}}));
         assert_eq!((seen.output_rows, seen.dropped_records), (Some(0), None));
         assert_eq!(seen.backlog, Backlog::default());
     }
@@ -252,15 +252,15 @@ mod tests {
         let details = json!({"flow_progress": {"status": "RUNNING", "metrics": {"backlog_bytes": "1024",
             "backlog_seconds": 3.5}, "data_quality": {"dropped_records": "2", "expectations": [
             {"name": "valid", "dataset": "t", "passed_records": 8, "failed_records": 2}]}}});
-        let seen = progress(details.clone());
-        assert_eq!(seen, progress(Value::String(details.to_string())));
+        let seen = progress(&details);
+        assert_eq!(seen, progress(&Value::String(details.to_string())));
         assert_eq!((seen.backlog.bytes, seen.backlog.seconds, seen.dropped_records), (Some(1024), Some(3.5), Some(2)));
         assert_eq!((seen.expectations[0].passed, seen.expectations[0].failed), (8, 2));
     }
 
     #[test]
     fn sources_add_up_where_the_flow_is_silent() {
-        let seen = progress(json!({"flow_progress": {"metrics": {"num_upserted_rows": 5, "num_deleted_rows": 1,
+        let seen = progress(&json!({"flow_progress": {"metrics": {"num_upserted_rows": 5, "num_deleted_rows": 1,
             "source_metrics": [
             {"source_name": "a", "backlog_records": 10, "backlog_seconds": 4}, {"source_name": "b",
             "backlog_records": 5.4, "backlog_seconds": 9}]}}}));
