@@ -1,0 +1,253 @@
+//! The console's loop: one owner of the model, one ordered queue of facts, one frame a turn at most.
+//!
+//! A turn takes what waits (input first), folds it into the model, performs the effects, and draws once if the model
+//! changed. While nothing happens and nothing visible ages, the loop sleeps.
+
+mod coalesce;
+mod input;
+mod signals;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use futures::{FutureExt, Stream, StreamExt};
+use ratatui::Frame;
+use tokio::sync::mpsc;
+
+use self::coalesce::coalesce;
+pub use self::signals::Stop;
+pub use self::terminal::{NotATerminal, Screen, restore_on_panic};
+use crate::app::{Effect, Fact, Feed, Message, Model, update};
+use crate::domain::clock::Clock;
+use crate::runtime::keeper::Keeper;
+use crate::runtime::poller::Poller;
+use crate::runtime::poller::api::WorkspaceApi;
+use crate::runtime::recording::Recorder;
+
+/// Facts that one turn takes at most, so that a flood cannot keep the screen from being drawn.
+const TURN: usize = 256;
+
+/// Why the console ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A person left.
+    Quit,
+    /// A signal asked for it.
+    Stopped(Stop),
+}
+
+/// Why the console could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no terminal to draw on.
+    #[error(transparent)]
+    NotATerminal(#[from] NotATerminal),
+    /// The terminal failed.
+    #[error("the terminal failed")]
+    Terminal(#[from] std::io::Error),
+    /// The signals could not be listened to.
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
+    /// Something in the background panicked: going on would show a picture that no longer moves.
+    #[error("a background task panicked: {0}")]
+    Panicked(String),
+}
+
+/// What the loop draws on. A test's draws nowhere.
+pub trait Surface {
+    /// Draws the model.
+    ///
+    /// # Errors
+    /// The terminal's.
+    fn draw(&mut self, model: &Model) -> std::io::Result<()>;
+    /// Puts text on the clipboard of whoever sits before the terminal.
+    ///
+    /// # Errors
+    /// The terminal's.
+    fn copy(&mut self, text: &str) -> std::io::Result<()>;
+    /// Listens to the mouse, or stops to.
+    ///
+    /// # Errors
+    /// The terminal's.
+    fn capture_mouse(&mut self, on: bool) -> std::io::Result<()>;
+    /// Takes the terminal over again after the process was stopped for a while.
+    ///
+    /// # Errors
+    /// The terminal's.
+    fn resume(&mut self) -> std::io::Result<()>;
+}
+
+/// Who keeps feeds fresh on the console's order.
+pub trait Feeder {
+    /// See [`Poller::watch`].
+    fn watch(&mut self, feeds: Vec<Feed>, epoch: u64);
+    /// See [`Poller::refresh`].
+    fn refresh(&mut self, feed: &Feed);
+}
+
+impl<A: WorkspaceApi> Feeder for Poller<A> {
+    fn watch(&mut self, feeds: Vec<Feed>, epoch: u64) {
+        Self::watch(self, feeds, epoch);
+    }
+
+    fn refresh(&mut self, feed: &Feed) {
+        Self::refresh(self, feed);
+    }
+}
+
+/// What the loop needs beside the terminal.
+pub struct Parts<F> {
+    /// The model as it starts.
+    pub model: Model,
+    /// Facts from everywhere but the terminal.
+    pub facts: mpsc::Receiver<Message>,
+    /// The other end of it, for effects that fail later.
+    pub back: mpsc::Sender<Message>,
+    /// Who keeps feeds fresh.
+    pub feeder: F,
+    /// Writes snapshots to the store.
+    pub keeper: Option<Keeper>,
+    /// Writes all that the model sees, for replay.
+    pub recorder: Option<Recorder>,
+    /// Local time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether a browser can be opened here; else its address is shown.
+    pub has_browser: bool,
+}
+
+/// Opens the terminal and runs the console until somebody leaves or a signal comes. Gives the parts back, to be stopped.
+///
+/// # Errors
+/// When there is no terminal, or it fails. It is restored in any case.
+pub async fn run<F: Feeder>(
+    mut parts: Parts<F>,
+    view: impl Fn(&Model, &mut Frame<'_>),
+) -> (Parts<F>, Result<Ended, Error>) {
+    let result = async {
+        let signals = signals::listen().map_err(Error::Signals)?;
+        let mut screen = Screen::open(view)?;
+        let input = input::facts();
+        drive(&mut parts, &mut screen, input, signals).await
+    }
+    .await;
+    (parts, result)
+}
+
+/// The loop itself, over any terminal.
+async fn drive<F: Feeder>(
+    parts: &mut Parts<F>,
+    surface: &mut impl Surface,
+    input: impl Stream<Item = std::io::Result<Fact>>,
+    signals: impl Stream<Item = Stop>,
+) -> Result<Ended, Error> {
+    let (mut input, mut signals) = (std::pin::pin!(input), std::pin::pin!(signals));
+    let mut waiting = Vec::new();
+    // What waits already (the cache) belongs to the first frame; a tick makes the model say what it wants watched.
+    waiting.push(parts.stamped(Fact::Ticked));
+    take_waiting(&mut parts.facts, &mut waiting);
+    parts.turn(&mut waiting, surface)?;
+    surface.draw(&parts.model)?;
+    let mut drawn = parts.model.revision();
+    loop {
+        tokio::select! {
+            biased;
+            Some(fact) = input.next() => waiting.push(parts.stamped(fact?)),
+            Some(stop) = signals.next() => match stop {
+                Stop::Continued => {
+                    surface.resume()?;
+                    surface.draw(&parts.model)?;
+                }
+                stop => return Ok(Ended::Stopped(stop)),
+            },
+            message = parts.facts.recv() => waiting.extend(message),
+            () = tokio::time::sleep(to_next_second(parts.clock.as_ref())), if parts.model.ages() => {
+                waiting.push(parts.stamped(Fact::Ticked));
+            }
+        }
+        while waiting.len() < TURN
+            && let Some(Some(fact)) = input.next().now_or_never()
+        {
+            waiting.push(parts.stamped(fact?));
+        }
+        take_waiting(&mut parts.facts, &mut waiting);
+        if let Some(panic) = terminal::background_panic() {
+            return Err(Error::Panicked(panic));
+        }
+        if parts.turn(&mut waiting, surface)? {
+            return Ok(Ended::Quit);
+        }
+        if drawn != parts.model.revision() {
+            drawn = parts.model.revision();
+            surface.draw(&parts.model)?;
+        }
+    }
+}
+
+fn take_waiting(facts: &mut mpsc::Receiver<Message>, waiting: &mut Vec<Message>) {
+    while waiting.len() < TURN
+        && let Ok(message) = facts.try_recv()
+    {
+        waiting.push(message);
+    }
+}
+
+/// The clock of the header turns with the second.
+fn to_next_second(clock: &dyn Clock) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::from(1_000 - clock.now().timestamp_subsec_millis().min(999)))
+}
+
+impl<F: Feeder> Parts<F> {
+    fn stamped(&self, fact: Fact) -> Message {
+        Message { at: self.clock.now(), fact }
+    }
+
+    /// Folds what waits into the model and performs what follows. True when the console is to end.
+    fn turn(&mut self, waiting: &mut Vec<Message>, surface: &mut impl Surface) -> Result<bool, Error> {
+        for message in coalesce(std::mem::take(waiting)) {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.record(&message);
+            }
+            if let Some(keeper) = &self.keeper {
+                keeper.observe(&message);
+            }
+            for effect in update(&mut self.model, message) {
+                if self.perform(effect, surface)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn perform(&mut self, effect: Effect, surface: &mut impl Surface) -> Result<bool, Error> {
+        match effect {
+            Effect::Watch { feeds, epoch } => self.feeder.watch(feeds, epoch),
+            Effect::Refresh(feed) => self.feeder.refresh(&feed),
+            Effect::Copy(text) => surface.copy(&text)?,
+            Effect::CaptureMouse(on) => surface.capture_mouse(on)?,
+            Effect::Open(url) => self.browse(url),
+            Effect::Quit => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    /// Opens a page in the browser, or has its address shown.
+    fn browse(&self, url: String) {
+        let shown = Message { at: self.clock.now(), fact: Fact::EffectFailed(format!("open it yourself: {url}")) };
+        let is_page = url.starts_with("https://") || url.starts_with("http://");
+        if !is_page || !self.has_browser {
+            // A full queue is no place for a hint.
+            let _ = self.back.try_send(shown);
+            return;
+        }
+        let back = self.back.clone();
+        // Starting a process takes a while; nobody waits for it.
+        drop(tokio::task::spawn_blocking(move || {
+            if open::that_detached(&url).is_err() {
+                let _ = back.try_send(shown);
+            }
+        }));
+    }
+}
