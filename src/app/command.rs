@@ -116,6 +116,10 @@ pub enum Action {
     Dialog(DialogAction),
     /// Of the Fleet screen.
     Fleet(screens::fleet::Action),
+    /// Of the Run screen.
+    Run(screens::run::Action),
+    /// Of the Pipeline screen.
+    Pipeline(screens::pipeline::Action),
     /// Of the Log screen.
     Log(screens::log::Action),
 }

@@ -12,6 +12,8 @@ pub mod message;
 pub mod modal;
 pub mod model;
 pub mod palette;
+pub mod place;
+pub mod prose;
 pub mod text_input;
 mod update;
 

@@ -102,7 +102,14 @@ impl Model {
                 return self.watched.iter().cloned().chain(fleet).map(Effect::Refresh).collect();
             }
             Action::Dialog(action) => return self.dialog(action),
-            Action::Move(_) | Action::Open | Action::Sort | Action::ReverseSort | Action::Fleet(_) | Action::Log(_) => {
+            Action::Move(_)
+            | Action::Open
+            | Action::Sort
+            | Action::ReverseSort
+            | Action::Fleet(_)
+            | Action::Run(_)
+            | Action::Pipeline(_)
+            | Action::Log(_) => {
                 return self.on_screen(action);
             }
         }
@@ -142,12 +149,14 @@ impl Model {
         }
     }
 
-    /// One step back: the filter first, then the screen.
+    /// One step back: the filter first, then within the screen, then the screen.
     fn back(&mut self) {
         let last = self.screens.len() - 1;
         let page = self.screens[last].page_mut();
         if page.filter().is_some_and(|filter| !filter.is_empty()) {
             page.set_filter("", &self.shared);
+        } else if page.back(&self.shared) {
+            // The screen went back within itself.
         } else if last > 0 {
             self.screens.pop();
         } else {

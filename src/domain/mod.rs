@@ -12,6 +12,7 @@ pub mod identity;
 pub mod ids;
 pub mod inventory;
 pub mod job;
+pub mod measure;
 pub mod pipeline;
 pub mod request;
 pub mod run;
@@ -19,6 +20,7 @@ pub mod schedule;
 pub mod snapshot;
 pub mod status;
 pub mod text;
+pub mod units;
 pub mod warehouse;
 pub mod workspace;
 

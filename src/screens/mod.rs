@@ -2,6 +2,8 @@
 
 pub mod fleet;
 pub mod log;
+pub mod pipeline;
+pub mod run;
 
 use crate::app::command::{Action, Command};
 use crate::app::copy::Copyable;
@@ -28,13 +30,17 @@ pub struct Spec {
 }
 
 /// The registry.
-pub static SPECS: [&Spec; 2] = [&fleet::SPEC, &log::SPEC];
+pub static SPECS: [&Spec; 4] = [&fleet::SPEC, &run::SPEC, &pipeline::SPEC, &log::SPEC];
 
 /// A screen that was opened.
 #[derive(Clone, Debug)]
 pub enum Screen {
     /// Every job and pipeline of all workspaces.
     Fleet(fleet::State),
+    /// One run of a job: its tasks, times and errors.
+    Run(run::State),
+    /// One pipeline: its flows, expectations and events.
+    Pipeline(pipeline::State),
     /// Every request that this console has made.
     Log(log::State),
 }
@@ -80,9 +86,10 @@ impl Screen {
     pub fn open(target: &Target, shared: &Shared) -> Self {
         match target {
             Target::Log => Self::Log(log::State::new(shared)),
-            Target::Fleet | Target::Job(..) | Target::Run(..) | Target::Pipeline(..) => {
-                Self::Fleet(fleet::State::new(shared))
-            }
+            Target::Fleet => Self::Fleet(fleet::State::new(shared)),
+            Target::Job(workspace, job) => Self::Run(run::State::new(workspace.clone(), run::Asked::Newest(*job))),
+            Target::Run(workspace, run) => Self::Run(run::State::new(workspace.clone(), run::Asked::Run(*run))),
+            Target::Pipeline(workspace, id) => Self::Pipeline(pipeline::State::new(workspace.clone(), id.clone())),
         }
     }
 
@@ -90,6 +97,8 @@ impl Screen {
     pub fn page(&self) -> &dyn Page {
         match self {
             Self::Fleet(state) => state,
+            Self::Run(state) => state,
+            Self::Pipeline(state) => state,
             Self::Log(state) => state,
         }
     }
@@ -98,6 +107,8 @@ impl Screen {
     pub fn page_mut(&mut self) -> &mut dyn Page {
         match self {
             Self::Fleet(state) => state,
+            Self::Run(state) => state,
+            Self::Pipeline(state) => state,
             Self::Log(state) => state,
         }
     }
@@ -121,6 +132,11 @@ pub trait Page {
 
     /// Does what a person asked for.
     fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step>;
+
+    /// Goes one step back within the screen; whether there was one. Else the screen is left.
+    fn back(&mut self, _shared: &Shared) -> bool {
+        false
+    }
 
     /// The filter, if the screen has one; empty if nothing is filtered.
     fn filter(&self) -> Option<&str> {

@@ -6,6 +6,7 @@ use ratatui::text::Span;
 use crate::domain::Instant;
 use crate::domain::pipeline::Level;
 use crate::domain::status::{Status, Tone};
+use crate::domain::units;
 use crate::domain::workspace::Environment;
 use crate::theme::{Glyphs, Role, Theme};
 
@@ -55,13 +56,12 @@ impl Look<'_> {
 
     /// A time of day, in the shown zone.
     pub fn time(&self, at: Instant) -> String {
-        at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
+        units::time(at, self.zone)
     }
 
-    /// An instant, in the shown zone: the time alone if it is of the last half day, with the date otherwise.
+    /// An instant, in the shown zone: the time alone within half a day, with the date otherwise.
     pub fn instant(&self, at: Instant) -> String {
-        let near = self.now.signed_duration_since(at).num_hours().abs() < 12;
-        at.with_timezone(&self.zone).format(if near { "%H:%M" } else { "%m-%d %H:%M" }).to_string()
+        units::instant(at, self.now, self.zone)
     }
 
     /// The abbreviation of the shown zone, named once on a screen.

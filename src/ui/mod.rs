@@ -1,5 +1,6 @@
 //! The frame around the screens and the widgets that they share.
 
+pub mod age;
 pub mod bar;
 mod dialog;
 #[cfg(test)]
@@ -7,6 +8,7 @@ pub(crate) mod drawn;
 mod footer;
 mod header;
 pub mod look;
+pub mod place;
 pub mod teach;
 pub mod text;
 pub mod widgets;
@@ -39,6 +41,8 @@ pub fn view(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     header::draw(model, &look, frame, header);
     match model.screen() {
         Screen::Fleet(state) => screens::fleet::view::draw(state, shared, &look, frame, body),
+        Screen::Run(state) => screens::run::view::draw(state, shared, &look, frame, body),
+        Screen::Pipeline(state) => screens::pipeline::view::draw(state, shared, &look, frame, body),
         Screen::Log(state) => screens::log::view::draw(state, shared, &look, frame, body),
     }
     dialog::draw(model, &look, frame, body);

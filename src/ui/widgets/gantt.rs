@@ -49,10 +49,18 @@ impl Axis {
     }
 }
 
-/// The bar of one row, `cells` wide. A segment shorter than a cell still shows unless a longer one fills that cell.
-pub fn bar(axis: &Axis, cells: u16, segments: &[Segment], running: Role, look: &Look<'_>) -> Line<'static> {
+/// The bar of one row, `cells` wide. A segment shorter than a cell still shows unless a longer one fills that cell;
+/// a `mark` stands behind the bar's end, or on its last cell where there is no room.
+pub fn bar(
+    axis: &Axis,
+    cells: u16,
+    segments: &[Segment],
+    running: Role,
+    mark: Option<Span<'static>>,
+    look: &Look<'_>,
+) -> Line<'static> {
     let mut phases: Vec<Option<Phase>> = vec![None; usize::from(cells)];
-    for segment in segments.iter().filter(|segment| segment.to >= segment.from) {
+    for segment in segments.iter().filter(|segment| segment.to > segment.from) {
         let start = axis.cell(segment.from, cells).min(cells.saturating_sub(1));
         let end = axis.cell(segment.to, cells).max(start + 1).min(cells);
         for phase in phases.iter_mut().take(usize::from(end)).skip(usize::from(start)) {
@@ -62,6 +70,17 @@ pub fn bar(axis: &Axis, cells: u16, segments: &[Segment], running: Role, look: &
             }
         }
     }
+    if let (Some(mark), Some(last)) = (mark, phases.iter().rposition(Option::is_some)) {
+        let at = (last + 1).min(phases.len() - 1);
+        let mut spans = painted(&phases[..at], running, look);
+        spans.push(mark);
+        spans.extend(painted(&phases[at + 1..], running, look));
+        return Line::from(spans);
+    }
+    Line::from(painted(&phases, running, look))
+}
+
+fn painted(phases: &[Option<Phase>], running: Role, look: &Look<'_>) -> Vec<Span<'static>> {
     let glyphs = look.glyphs();
     let mut spans: Vec<Span<'static>> = Vec::new();
     for stretch in phases.chunk_by(|a, b| a == b) {
@@ -73,7 +92,7 @@ pub fn bar(axis: &Axis, cells: u16, segments: &[Segment], running: Role, look: &
         };
         spans.push(look.span(role, sign.repeat(stretch.len())));
     }
-    Line::from(spans)
+    spans
 }
 
 /// Times of day along the axis, at round instants, as many as fit.
@@ -128,7 +147,7 @@ mod tests {
     }
 
     fn bar_text(axis: &Axis, cells: u16, segments: &[Segment]) -> String {
-        with_look(|look| bar(axis, cells, segments, Role::Running, look).to_string())
+        with_look(|look| bar(axis, cells, segments, Role::Running, None, look).to_string())
     }
 
     #[test]
@@ -143,6 +162,17 @@ mod tests {
         ];
         assert_eq!(bar_text(&axis, 20, &segments), "  ░░▒▒██████████░░  ");
         assert_eq!(bar_text(&axis, 5, &segments), "░███░");
+    }
+
+    #[test]
+    fn a_mark_stands_behind_the_bar_or_on_its_end() {
+        let axis = Axis { from: at(0), to: at(40) };
+        let marked = |to| {
+            let ran = [Segment { from: at(0), to: at(to), phase: Phase::Running }];
+            with_look(|look| bar(&axis, 8, &ran, Role::Danger, Some("✗".into()), look).to_string())
+        };
+        assert_eq!(marked(20), "████✗   ");
+        assert_eq!(marked(40), "███████✗");
     }
 
     #[test]

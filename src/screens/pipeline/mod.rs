@@ -1,0 +1,47 @@
+//! Pipeline: is the stream healthy.
+
+pub mod layout;
+mod prose;
+mod state;
+mod update;
+pub mod view;
+
+pub use state::{Guard, Pane, State};
+
+use crate::app::command::{self, Command, here};
+use crate::screens::Spec;
+
+/// What can be done on this screen alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Leave out less or more grave events.
+    Level,
+    /// Stay with the newest event.
+    Follow,
+    /// Show the whole event, or go back to the lists.
+    Zoom,
+}
+
+const fn action(action: Action) -> command::Action {
+    command::Action::Pipeline(action)
+}
+
+static COMMANDS: [Command; 3] = [
+    here(
+        "level",
+        "level",
+        "Show only warnings and errors, only errors, all with metrics, or what is usual.",
+        action(Action::Level),
+    ),
+    here("follow", "follow", "Go to the newest event and stay with the newest.", action(Action::Follow)),
+    here("zoom", "zoom", "Show the whole event, or go back to the lists.", action(Action::Zoom)),
+];
+
+/// The line of the registry.
+pub static SPEC: Spec = Spec {
+    context: "pipeline",
+    title: "Pipeline",
+    commands: &COMMANDS,
+    footer: &["back", "next-pane", "level", "filter", "open"],
+    sorts: false,
+};
