@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use super::config::ConfigCommand;
 use super::output::{Color, Format};
 
 /// An operations console for Databricks data pipelines.
@@ -68,6 +69,11 @@ impl ConsoleFlags {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check or show the configuration, or print its schema.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Write a first configuration from the profiles of .databrickscfg.
+    Init,
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -1,8 +1,12 @@
 //! The command line: parses, does what was asked, and turns every failure into a sentence and an exit code.
 
 pub mod args;
+pub mod config;
 pub mod failure;
+pub mod init;
 pub mod output;
+pub mod reference;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,7 +20,10 @@ use args::{Arguments, Command, Global};
 use failure::{Failure, Kind};
 use output::{Format, Output};
 
-use crate::config::environment;
+use crate::config::layers::Flags;
+use crate::config::origin::ConfigError;
+use crate::config::paths::Paths;
+use crate::config::{Config, LoadOptions, environment};
 
 /// What every subcommand works with.
 pub struct Context<'a> {
@@ -26,6 +33,32 @@ pub struct Context<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Where to print, and in which form.
     pub output: Output<'a>,
+}
+
+impl Context<'_> {
+    /// The user's folders.
+    ///
+    /// # Errors
+    /// When the user has no home.
+    pub fn paths(&self) -> Result<Paths, Failure> {
+        Paths::of_user(self.environment)
+            .ok_or_else(|| Failure::new(Kind::User, "cannot tell your home folder").hint("Set HOME to it."))
+    }
+
+    /// Loads the configuration that the command line, the environment or the user's folder names.
+    ///
+    /// # Errors
+    /// When there is none, or something in it is wrong.
+    pub fn load(&self, flags: Flags) -> Result<Config, ConfigError> {
+        // Without a home the files that are named can still be read.
+        let paths = self.paths().unwrap_or_else(|_| Paths::below(std::path::Path::new("")));
+        crate::config::load(&LoadOptions {
+            file: self.global.config.clone(),
+            flags,
+            environment: self.environment.clone(),
+            paths,
+        })
+    }
 }
 
 /// Runs the program with the process's own arguments and streams, and gives its exit code.
@@ -39,11 +72,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let environment = environment::of_process();
-    let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
     let global = &arguments.global;
     let stdout = std::io::stdout();
-    let color = global.color.on(stdout.is_terminal(), no_color);
-    let mut out = std::io::BufWriter::new(stdout.lock());
+    let color = global.color.on(stdout.is_terminal(), environment::no_color(&environment));
+    let mut out = std::io::BufWriter::new(stdout);
     let output = Output { format: global.output, color, out: &mut out };
     let result = run(&arguments, &mut Context { global, environment: &environment, output });
     match result.and_then(|()| out.flush().map_err(Failure::from)) {
@@ -66,6 +98,8 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> 
             .hint("Leave the flag away, or put it behind the subcommand if that opens the console."));
     }
     match command {
+        Command::Config(command) => config::run(command, context),
+        Command::Init => init::run(context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "lakeshift", &mut script);

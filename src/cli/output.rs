@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 
@@ -50,27 +53,54 @@ pub struct Output<'a> {
     pub out: &'a mut dyn Write,
 }
 
+/// What a subcommand says to programs.
+pub trait Document: Serialize + JsonSchema {
+    /// The schema's name and version. The version rises when a program that read the old form would misread the new one;
+    /// further keys do not raise it.
+    const SCHEMA: &'static str;
+}
+
 /// A document with its schema's name in front.
 #[derive(Serialize)]
 struct Versioned<'a, T> {
-    schema: &'a str,
+    schema: &'static str,
     #[serde(flatten)]
-    content: T,
+    content: &'a T,
 }
 
 impl Output<'_> {
-    /// Prints one JSON document: indented as JSON, in one line as JSON lines.
+    /// Prints one document as JSON: indented, or in one line as JSON lines.
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub fn document(&mut self, schema: &str, content: impl Serialize) -> Result<(), Failure> {
-        let document = Versioned { schema, content };
+    pub fn document<D: Document>(&mut self, content: &D) -> Result<(), Failure> {
+        self.json(&Versioned { schema: D::SCHEMA, content })
+    }
+
+    /// Prints JSON that brings its own schema's name.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn json(&mut self, document: &impl Serialize) -> Result<(), Failure> {
         let written = match self.format {
-            Format::Ndjson => serde_json::to_writer(&mut *self.out, &document),
-            Format::Json | Format::Text => serde_json::to_writer_pretty(&mut *self.out, &document),
+            Format::Ndjson => serde_json::to_writer(&mut *self.out, document),
+            Format::Json | Format::Text => serde_json::to_writer_pretty(&mut *self.out, document),
         };
         written.map_err(std::io::Error::from)?;
         writeln!(self.out)?;
         Ok(())
     }
+}
+
+/// The JSON schema of a document, with its name.
+pub fn schema_of<D: Document>() -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<D>().to_value();
+    schema["$id"] = json!(D::SCHEMA);
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.shift_insert(0, "schema".to_owned(), json!({ "const": D::SCHEMA }));
+    }
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.insert(0, json!("schema"));
+    }
+    schema
 }

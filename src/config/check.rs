@@ -148,7 +148,10 @@ impl Check<'_> {
         } else {
             let near = suggestion(name, names.iter().copied());
             let near = if near.is_empty() { format!("; valid: {}", list(names)) } else { near };
-            (format!("unknown key `{name}` {place}{near}"), None)
+            // In TOML, what follows a [table] belongs to it: the trap of whoever appends a setting to the file.
+            let at_top = !path.is_empty() && self.root.pointer(&format!("/properties/{name}")).is_some();
+            let hint = at_top.then(|| format!("`{name}` stands at the top, above the first [table]"));
+            (format!("unknown key `{name}` {place}{near}"), hint)
         };
         self.findings.push(Finding { span, message, hint });
     }

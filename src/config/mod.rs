@@ -12,7 +12,9 @@ pub mod origin;
 pub mod paths;
 pub mod schema;
 mod source;
+pub mod starter;
 mod validate;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

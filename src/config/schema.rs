@@ -92,7 +92,7 @@ fn drop_null(map: &mut Map<String, Value>) {
 }
 
 /// What a `$ref` of the schema points to, or the schema itself.
-pub(super) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+pub fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let target = schema.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#"));
     target.and_then(|at| root.pointer(at)).unwrap_or(schema)
 }

@@ -114,6 +114,12 @@ fn a_wrong_workspace_is_told_what_was_expected() {
 }
 
 #[test]
+fn a_setting_that_was_appended_below_a_table_is_told_where_it_belongs() {
+    let found = problems("[polling]\ntheme = 'dark'");
+    assert!(found[0].ends_with("(`theme` stands at the top, above the first [table])"), "{found:?}");
+}
+
+#[test]
 fn broken_grammar_has_its_place_too() {
     let found = Home::with(&[("config.toml", "theme = \"dark\nlog = 'info'\n")]).problems();
     assert!(found[0].starts_with("1:14: not TOML: "), "{found:?}");

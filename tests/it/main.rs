@@ -9,4 +9,6 @@
     reason = "a test says what it expected by panicking, and drives the real process"
 )]
 
+mod cli;
+mod reference;
 mod tidy;
