@@ -29,6 +29,9 @@ use crate::domain::workspace::Workspace;
 /// The most of a message that an error keeps, in characters.
 const MAX_MESSAGE: usize = 2_000;
 
+/// No platform gives out shorter tokens, in bytes.
+const SHORTEST_TOKEN: usize = 8;
+
 /// What a client is made of.
 pub struct ClientOptions {
     /// The workspace.
@@ -225,8 +228,10 @@ impl Client {
             },
             Err(broken) => Failure::broken(&broken),
         };
-        // A server may quote what it was sent.
-        failure.message = failure.message.replace(secret, "***");
+        // A server may quote what it was sent. Shorter words than any real token has would only garble the message.
+        if secret.len() >= SHORTEST_TOKEN {
+            failure.message = failure.message.replace(secret, "***");
+        }
         let refused = failure.kind == Kind::Refused(Class::Unauthenticated);
         Err((failure, refused && shared.authenticator.give_up(&bearer) && !refreshed))
     }

@@ -10,5 +10,7 @@
 )]
 
 mod cli;
+mod client;
 mod reference;
 mod tidy;
+mod wire;
