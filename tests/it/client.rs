@@ -124,7 +124,7 @@ async fn an_order_whose_connection_is_reset_is_unknown_and_left_once() {
         }
     };
     let (pipeline, order) = (PipelineId::new("p"), StartUpdate::default());
-    let error = while_serving!(async { reset.await }, client.start_update(&pipeline, &order));
+    let error = while_serving!(reset, client.start_update(&pipeline, &order));
     let error = error.expect_err("lost");
     assert_eq!((error.kind(), error.outcome(), error.attempts()), (&Kind::Interrupted, Outcome::Unknown, 1), "{error}");
     assert_eq!(records.lock().expect("whole").len(), 1);
@@ -161,7 +161,7 @@ async fn a_body_without_end_is_given_up_at_the_bound() {
             }
         }
     };
-    let error = while_serving!(async { endless.await }, client.me()).expect_err("too large");
+    let error = while_serving!(endless, client.me()).expect_err("too large");
     assert_eq!((error.kind(), error.attempts()), (&Kind::TooLarge, 1), "{error}");
 }
 
@@ -201,7 +201,7 @@ async fn an_answer_is_read_over_the_wire_with_all_that_was_sent() {
 #[test]
 fn plain_http_to_another_machine_is_refused_before_anything_leaves() {
     let network = Network::new(Trust::Nobody, &BTreeMap::new()).expect("a network");
-    let error = client_of("http://10.1.2.3:8080", network, token()).err().expect("refused");
+    let error = client_of("http://10.1.2.3:8080", network, token()).expect_err("refused");
     assert!(matches!(error, HostError::PlainHttp { .. }), "{error}");
 }
 
@@ -235,7 +235,7 @@ async fn https_goes_through_the_proxy_and_loopback_does_not() {
     };
     let both = async {
         tokio::select! {
-            () = async { refusing.await } => unreachable!("the proxy never ends"),
+            () = refusing => unreachable!("the proxy never ends"),
             _ = serve(&workspace, answer) => unreachable!("the server never ends"),
             () = work => {}
         }
@@ -303,7 +303,7 @@ async fn the_cli_is_run_once_and_its_token_kept() {
             client.me().await.expect("answers");
         }
     };
-    while_serving!(async { serve.await }, work);
+    while_serving!(serve, work);
     assert_eq!(calls(folder.path()), [format!("auth token --host {host}")]);
     let heads = heads.into_inner().expect("whole");
     assert!(heads.iter().all(|head| head.contains("Bearer cli-kept-s3cret")), "{heads:?}");
