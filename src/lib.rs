@@ -11,6 +11,5 @@ pub mod keymap;
 pub mod runtime;
 pub mod screens;
 pub mod store;
-pub mod telemetry;
 pub mod theme;
 pub mod ui;

@@ -6,6 +6,8 @@
 pub mod command;
 pub mod copy;
 pub mod effect;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod fleet;
 pub mod list;
 pub mod message;
@@ -14,6 +16,9 @@ pub mod model;
 pub mod palette;
 pub mod place;
 pub mod prose;
+pub mod reference;
+#[cfg(test)]
+mod tests;
 pub mod text_input;
 mod update;
 

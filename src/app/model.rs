@@ -15,7 +15,7 @@ use crate::domain::ids::WorkspaceName;
 use crate::domain::inventory::Inventory;
 use crate::domain::request::RequestRecord;
 use crate::domain::workspace::Workspace;
-use crate::keymap::Keymap;
+use crate::keymap::{Key, Keymap};
 use crate::screens::{Screen, Target};
 
 /// How many requests the log keeps.
@@ -84,6 +84,11 @@ impl Shared {
     /// The time that the header shows: that of the most dangerous workspace, since a simulated one may run ahead of ours.
     pub fn clock(&self) -> Instant {
         self.fleet.workspaces().last().map_or(self.now, |watched| watched.snapshot.world_now(self.now))
+    }
+
+    /// The key to show for a command, in the shortest familiar sign; empty if it has none.
+    pub fn key(&self, context: &str, command: &str) -> String {
+        self.keymap.keys(context, command).next().map_or_else(String::new, Key::sign)
     }
 
     /// Whether the terminal is too small to draw anything but that.

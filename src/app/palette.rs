@@ -48,6 +48,9 @@ pub fn choices(model: &Model) -> Finder<Choice> {
     Finder::new(commands.chain(objects).collect(), Narrowing::Fuzzy)
 }
 
+/// How many keys of a command help shows; it is found by all of them.
+const HELP_KEYS: usize = 2;
+
 /// One line of help.
 #[derive(Clone, Debug)]
 pub struct HelpLine {
@@ -64,20 +67,21 @@ pub struct HelpLine {
 /// What every key does here, by heading.
 pub fn help(model: &Model) -> Finder<HelpLine> {
     let context = model.screen().page().spec().context;
-    let mut lines: Vec<HelpLine> = command::contexts()
+    let mut lines: Vec<(String, HelpLine)> = command::contexts()
         .filter(|(of, _)| [context, GLOBAL, DIALOG].contains(of))
         .flat_map(|(of, commands)| commands.iter().map(move |command| (of, command)))
         .filter_map(|(of, command)| {
             let keys: Vec<String> = model.shared.keymap.keys(of, command.name).map(Key::sign).collect();
-            (!keys.is_empty()).then(|| HelpLine {
+            let shown = keys.get(..HELP_KEYS).unwrap_or(&keys).join("  ");
+            let line = HelpLine {
                 group: command.group,
-                keys: keys.join("  "),
+                keys: shown,
                 sentence: command.sentence,
                 available: model.can(command),
-            })
+            };
+            (!keys.is_empty()).then(|| (format!("{} {}", keys.join(" "), command.sentence), line))
         })
         .collect();
-    lines.sort_by_key(|line| line.group);
-    let entries = lines.into_iter().map(|line| (format!("{} {}", line.keys, line.sentence), line)).collect();
-    Finder::new(entries, Narrowing::Literal)
+    lines.sort_by_key(|(_, line)| line.group);
+    Finder::new(lines, Narrowing::Literal)
 }

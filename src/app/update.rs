@@ -13,7 +13,7 @@ use crate::app::text_input::TextInput;
 use crate::domain::request::RequestRecord;
 use crate::domain::snapshot::FeedFailure;
 use crate::domain::text;
-use crate::keymap::{DIALOG, Key};
+use crate::keymap::{DIALOG, GLOBAL, Key};
 use crate::screens::{Screen, Step, Target};
 
 /// How many rows one notch of the wheel may move at most.
@@ -160,8 +160,7 @@ impl Model {
         } else if last > 0 {
             self.screens.pop();
         } else {
-            let quit = self.shared.keymap.keys(crate::keymap::GLOBAL, "quit").next();
-            let quit = quit.map_or_else(String::new, |key| key.to_string());
+            let quit = self.shared.key(GLOBAL, "quit");
             self.tell(format!("this is the first screen; {quit} leaves the console"));
         }
     }

@@ -6,6 +6,8 @@
 
 pub mod clock;
 pub mod credential;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod fleet;
 pub mod glob;
 pub mod identity;

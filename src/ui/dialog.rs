@@ -11,10 +11,10 @@ use crate::app::modal::Modal;
 use crate::app::model::Model;
 use crate::app::palette::{Choice, HelpLine};
 use crate::domain::text;
-use crate::keymap::Key;
 use crate::theme::Role;
 use crate::ui::look::Look;
 use crate::ui::text::{cut_end, cut_middle, pad_end, width};
+use crate::ui::widgets::table::{Cut, fit};
 use crate::ui::widgets::{modal, scroll};
 
 /// The widest that a dialog grows, in cells.
@@ -72,7 +72,7 @@ fn palette(model: &Model, finder: &Finder<Choice>, look: &Look<'_>, frame: &mut 
 }
 
 fn command_line(model: &Model, context: &str, command: &Command, room: usize, look: &Look<'_>) -> Entry {
-    let key = model.shared.keymap.keys(context, command.name).next().map_or_else(String::new, Key::sign);
+    let key = model.shared.key(context, command.name);
     let sentence = cut_end(command.sentence, room.saturating_sub(width(&key) + 2), look.glyphs().ellipsis);
     let space = room.saturating_sub(width(&sentence) + width(&key));
     Entry::line(vec![Span::raw(sentence), Span::raw(" ".repeat(space)), look.span(Role::Key, key)])
@@ -149,7 +149,8 @@ fn entries(all: Vec<Entry>, selected: usize, none: &str, look: &Look<'_>, frame:
             let style = look.style(Role::Selection);
             frame.buffer_mut().set_style(Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, style);
         }
-        line.spans.extend(entry.spans);
+        let room = usize::from(row.width).saturating_sub(2);
+        line.spans.extend(fit(entry.spans, room, Cut::End, look.glyphs().ellipsis));
         frame.render_widget(line, row);
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: 
     if model.modal().is_none() {
         right.extend(keys(model, GLOBAL, &["help", "palette"], look).into_iter().map(Part::into_fixed));
     }
-    Bar { left, right }.draw(frame, area);
+    Bar { left, right }.draw(look, frame, area);
 }
 
 /// The keys of commands that can be done now, the later ones giving way first.
@@ -57,7 +57,7 @@ fn rate(model: &Model) -> String {
 fn filter(model: &Model, input: &TextInput, look: &Look<'_>, frame: &mut Frame<'_>, area: Rect) {
     let left = vec![Part::fixed([look.span(Role::Key, "/"), Span::raw(input.text().to_owned())])];
     let right = keys(model, DIALOG, &["accept", "cancel"], look);
-    Bar { left, right }.draw(frame, area);
+    Bar { left, right }.draw(look, frame, area);
     let before: String = input.text().chars().take(input.cursor()).collect();
     let x = u16::try_from(width(&before)).unwrap_or(u16::MAX).saturating_add(2).min(area.width.saturating_sub(1));
     frame.set_cursor_position(Position { x: area.x + x, y: area.y });

@@ -23,7 +23,7 @@ pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: 
     let counts = shared.fleet.counts();
     for (drop, count, word, role) in [
         (0, counts.failing, "failing", Role::Danger),
-        (0, counts.lagging, "lagging", Role::Warning),
+        (1, counts.lagging, "lagging", Role::Warning),
         (3, counts.long, "long", Role::Warning),
         (4, counts.running, "running", Role::Muted),
     ] {
@@ -40,7 +40,7 @@ pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: 
     }
     let clock = format!("{} {}", look.time(look.now), look.zone_name());
     right.push(Part::fixed([Span::raw(clock)]));
-    Bar { left, right }.draw(frame, area);
+    Bar { left, right }.draw(look, frame, area);
 }
 
 /// A workspace's word, sign and age; why its feed fails, if it does.
@@ -60,7 +60,7 @@ fn workspace(watched: &Watched, shared: &Shared, look: &Look<'_>) -> Vec<Part> {
             let lasting = age(u64::try_from(for_s).unwrap_or(0));
             let sign = look.span(Role::Danger, format!(" {}", glyphs.failed));
             let why = look.span(Role::Danger, format!("{} {lasting}", text::line(&failure.brief)));
-            vec![Part::fixed([name, sign]), Part::dropped(2, [why])]
+            vec![Part::fixed([name, sign]), Part::dropped(2, [why]).glued()]
         }
     }
 }

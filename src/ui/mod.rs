@@ -10,6 +10,8 @@ mod header;
 pub mod look;
 pub mod place;
 pub mod teach;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod widgets;
 

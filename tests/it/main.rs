@@ -11,6 +11,7 @@
 
 mod cli;
 mod client;
+mod keys;
 mod reference;
 mod tidy;
 mod wire;

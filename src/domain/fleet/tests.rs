@@ -1,141 +1,22 @@
 //! What rows say of a workspace.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::{Counts, FleetRow, Object, Past, SortKey, Source, Urgency, rows};
-use crate::domain::Instant;
+use crate::domain::fixture::{FAILED, OK, SKIPPED, job, now, pipeline, run, snapshot, stream, watch};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::inventory::{Condition, Inventory, Rule, Sla};
 use crate::domain::job::{Cadence, Job, TaskSpec};
-use crate::domain::pipeline::{Backlog, Pipeline, PipelineState, Update, UpdateState};
-use crate::domain::run::{Outcome, Run, RunState, Spent};
-use crate::domain::snapshot::{FlowWatch, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot};
+use crate::domain::pipeline::PipelineState;
+use crate::domain::run::{Run, RunState};
+use crate::domain::snapshot::PipelineWatch;
 use crate::domain::status::Status;
-use crate::domain::workspace::{Environment, Workspace};
-
-fn now() -> Instant {
-    "2026-11-22T05:42:10Z".parse().expect("an instant")
-}
-
-fn workspace(environment: Environment) -> Workspace {
-    Workspace {
-        name: environment.to_string().as_str().into(),
-        environment,
-        letter: 'P',
-        host: "https://h.example.com".to_owned(),
-    }
-}
-
-fn job(id: u64, name: &str) -> Job {
-    Job {
-        id: JobId(id),
-        name: name.to_owned(),
-        tags: BTreeMap::new(),
-        creator: None,
-        created_at: None,
-        cadence: Cadence::Manual,
-        max_concurrent_runs: 1,
-        queues: true,
-        timeout_s: 0,
-        tasks: Vec::new(),
-    }
-}
-
-/// A run that began so many minutes ago and took, or has taken, so many minutes.
-fn run(id: u64, state: RunState, minutes_ago: i64, minutes: i64) -> Arc<Run> {
-    let started_at = now() - TimeDelta::minutes(minutes_ago);
-    let ended_at = (!state.is_active()).then(|| started_at + TimeDelta::minutes(minutes));
-    Arc::new(Run {
-        id: RunId(id),
-        job: JobId(1),
-        name: String::new(),
-        state,
-        message: String::new(),
-        trigger: "PERIODIC".to_owned(),
-        creator: None,
-        started_at: Some(started_at),
-        ended_at,
-        spent: Spent::default(),
-        run_ms: 0,
-        attempt: 0,
-        page_url: None,
-        parameters: Vec::new(),
-        repairs: Vec::new(),
-        tasks: Vec::new(),
-    })
-}
-
-const OK: RunState = RunState::Ended(Outcome::Succeeded);
-const FAILED: RunState = RunState::Ended(Outcome::Failed);
-const SKIPPED: RunState = RunState::Ended(Outcome::Skipped);
-
-fn snapshot(jobs: Vec<JobWatch>, pipelines: Vec<PipelineWatch>) -> WorkspaceSnapshot {
-    let mut snapshot = WorkspaceSnapshot::unknown(workspace(Environment::Prod));
-    snapshot.jobs = Section { value: Some(Arc::new(jobs)), observed_at: Some(now()), ..Section::default() };
-    snapshot.pipelines = Section { value: Some(Arc::new(pipelines)), observed_at: Some(now()), ..Section::default() };
-    snapshot
-}
-
-fn watch(job: Job, runs: Vec<Arc<Run>>) -> JobWatch {
-    JobWatch { job: Arc::new(job), runs, failure: None }
-}
+use crate::domain::workspace::Environment;
 
 fn row(job: Job, runs: Vec<Arc<Run>>) -> FleetRow {
     rows(&snapshot(vec![watch(job, runs)], Vec::new()), &Inventory::default(), now()).remove(0)
-}
-
-fn pipeline(id: &str, state: PipelineState, continuous: bool) -> Pipeline {
-    Pipeline {
-        id: id.into(),
-        name: format!("{id}_pipeline"),
-        state,
-        healthy: true,
-        cause: None,
-        continuous: Some(continuous),
-        target: None,
-        channel: None,
-        development: None,
-        tags: BTreeMap::new(),
-        creator: None,
-        run_as: None,
-        updates: vec![Update {
-            id: "u".into(),
-            state: UpdateState::Running,
-            cause: None,
-            created_at: Some(now() - TimeDelta::days(3)),
-            full_refresh: false,
-            validate_only: false,
-        }],
-    }
-}
-
-/// A stream whose lag was read once a minute, the newest now.
-fn stream(seconds: &[f64]) -> PipelineWatch {
-    let backlog = |seconds| Backlog { seconds: Some(seconds), ..Backlog::default() };
-    let at = |back: usize| now() - TimeDelta::minutes(i64::try_from(back).expect("small"));
-    PipelineWatch {
-        pipeline: Arc::new(pipeline("p1", PipelineState::Running, true)),
-        flows: vec![FlowWatch {
-            name: "orders".to_owned(),
-            status: "RUNNING".to_owned(),
-            backlog: seconds.last().copied().map_or_else(Backlog::default, backlog),
-            output_rows_per_s: None,
-            input_rows_per_s: None,
-            history: Vec::new(),
-            expectations: Vec::new(),
-            dropped_records: 0,
-        }],
-        lag: seconds
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(back, seconds)| LagSample { at: at(back), backlog: backlog(*seconds) })
-            .rev()
-            .collect(),
-    }
 }
 
 fn stream_row(seconds: &[f64], inventory: &Inventory) -> FleetRow {

@@ -22,13 +22,13 @@ static COMMANDS: [Command; 2] = [
     here(
         "next-problem",
         "next problem",
-        "Move to the next row that failed, lags, retries or runs for too long.",
+        "To the next row that failed, lags or takes too long.",
         command::Action::Fleet(Action::NextProblem),
     ),
     here(
         "previous-problem",
         "problem before",
-        "Move to the row before that failed, lags, retries or runs for too long.",
+        "Back to one that failed, lags or takes too long.",
         command::Action::Fleet(Action::PreviousProblem),
     ),
 ];

@@ -102,7 +102,7 @@ impl State {
                 self.select(index);
                 Vec::new()
             }
-            None => vec![Step::Tell("nothing here failed, lags, retries or runs for too long".to_owned())],
+            None => vec![Step::Tell("nothing here failed, lags or takes too long".to_owned())],
         }
     }
 }

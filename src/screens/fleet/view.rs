@@ -16,17 +16,21 @@ use crate::domain::run::Run;
 use crate::domain::snapshot::{FailureNote, FlowWatch, Freshness};
 use crate::domain::status::Status;
 use crate::domain::text as outside;
+use crate::keymap::GLOBAL;
 use crate::theme::Role;
 use crate::ui::bar::{Bar, Part};
 use crate::ui::look::Look;
 use crate::ui::teach;
-use crate::ui::text::{age, bytes, count, duration, lag};
+use crate::ui::text::{age, bytes, count, duration, lag, width};
 use crate::ui::widgets::scroll;
 use crate::ui::widgets::sparkline::sparkline;
 use crate::ui::widgets::table::{Align, Column, Cut, Header, Rows, Table, Width, fit};
 
 /// From this height of the screen on, the row under the cursor has a third line.
 const TALL: u16 = 26;
+
+/// Fewer cells than this of a cut fact say nothing.
+const READABLE: usize = 20;
 
 /// A row with what its workspace's clock and feed say about it.
 struct Shown {
@@ -44,7 +48,7 @@ const COLUMNS: [Column<Shown>; 10] = [
     }),
     column("STATE", Width::Exact(15), Some(SortKey::Urgency), 0, state),
     right("SINCE", 6, Some(SortKey::Since), 0, since),
-    column("LAST 12", Width::Exact(12), None, 0, past),
+    column("LAST 12", Width::Exact(12), None, 2, past),
     right("TOOK", 6, Some(SortKey::Took), 4, took),
     column("VS USUAL", Width::Exact(8), Some(SortKey::Unusual), 3, unusual),
     column("OWNER", Width::Share { min: 10, max: 20 }, Some(SortKey::Owner), 6, |shown, look, _| {
@@ -80,7 +84,7 @@ const fn right(header: &'static str, width: u16, sort: Option<SortKey>, drop: u8
 
 /// Draws the screen.
 pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'_>, area: Rect) {
-    let banners = banners(shared, look);
+    let banners = banners(shared, look, usize::from(area.width));
     let details = details(state.row(), shared, look, area);
     let [title, troubles, table, below] = Layout::vertical([
         Constraint::Length(1),
@@ -89,7 +93,7 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         Constraint::Length(u16::try_from(details.len()).unwrap_or(0)),
     ])
     .areas(area);
-    bar(state, shared, look).draw(frame, title);
+    bar(state, shared, look).draw(look, frame, title);
     frame.render_widget(Text::from(banners), troubles);
     if state.rows().is_empty() {
         teach::draw(&nothing(state, shared, look), look, frame, table);
@@ -140,7 +144,7 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
 }
 
 /// One line for each workspace whose feed fails: what happened and how old what is shown is.
-fn banners(shared: &Shared, look: &Look<'_>) -> Vec<Line<'static>> {
+fn banners(shared: &Shared, look: &Look<'_>, width: usize) -> Vec<Line<'static>> {
     shared
         .fleet
         .workspaces()
@@ -148,15 +152,16 @@ fn banners(shared: &Shared, look: &Look<'_>) -> Vec<Line<'static>> {
         .filter_map(|watched| {
             let Freshness::Failed { failure, age_s } = watched.freshness(shared.now) else { return None };
             let kept = match age_s {
-                Some(age_s) => format!("; what is shown is {} old", age(age_s)),
-                None => "; nothing was ever seen".to_owned(),
+                Some(age_s) => format!(" {} data is {} old: ", look.glyphs().failed, age(age_s)),
+                None => format!(" {} nothing was seen yet: ", look.glyphs().failed),
             };
-            Some(Line::from(vec![
+            let spans = vec![
                 Span::raw(" "),
                 look.environment(watched.snapshot.workspace.environment),
-                look.span(Role::Danger, format!(" {} {}", look.glyphs().failed, outside::line(&failure.message))),
-                look.span(Role::Muted, kept),
-            ]))
+                look.span(Role::Danger, kept),
+                Span::raw(outside::line(&failure.message)),
+            ];
+            Some(Line::from(fit(spans, width, Cut::End, look.glyphs().ellipsis)))
         })
         .collect()
 }
@@ -172,7 +177,7 @@ fn nothing(state: &State, shared: &Shared, look: &Look<'_>) -> Vec<String> {
     if !state.filter.is_empty() {
         return vec![
             format!("Nothing holds \"{}\".", outside::line(&state.filter)),
-            "Esc shows everything again.".to_owned(),
+            format!("{} shows everything again.", shared.key(GLOBAL, "back")),
         ];
     }
     if workspaces.is_empty() {
@@ -189,7 +194,10 @@ fn nothing(state: &State, shared: &Shared, look: &Look<'_>) -> Vec<String> {
     if freshness().any(|freshness| matches!(freshness, Freshness::Failed { age_s: None, .. })) {
         return vec![
             "Nothing to show until a workspace answers.".to_owned(),
-            "`lakeshift config show` tells which credentials are used; the log (9) shows every request.".to_owned(),
+            format!(
+                "`lakeshift config show` tells which credentials are used; {} shows every request.",
+                shared.key(GLOBAL, "go-log")
+            ),
         ];
     }
     vec![
@@ -222,9 +230,22 @@ fn past(shown: &Shown, look: &Look<'_>, width: u16) -> Line<'static> {
         Past::Runs(cells) => Line::from_iter(cells.iter().map(|cell| look.cell(*cell))),
         Past::Lag { readings, rising } => {
             let role = if *rising || shown.row.status == Status::Lagging { Role::Warning } else { Role::Muted };
-            look.span(role, sparkline(readings, usize::from(width), None, look.glyphs())).into()
+            look.span(role, sparkline(readings, usize::from(width), Some(highest(&shown.row, readings)), look.glyphs()))
+                .into()
         }
     }
+}
+
+/// The top of a lag's scale: what is allowed, so that a calm stream is drawn low, or the highest reading above it.
+fn highest(row: &FleetRow, readings: &[Option<f64>]) -> f64 {
+    let allowed = match &row.source {
+        // Readings are seconds only where the source tells seconds.
+        Source::Pipeline { allowed_s: Some(allowed_s), lag_s: Some(_), .. } => {
+            f64::from(u32::try_from(*allowed_s).unwrap_or(u32::MAX))
+        }
+        _ => 0.0,
+    };
+    readings.iter().flatten().copied().fold(allowed, f64::max)
 }
 
 fn took(shown: &Shown, look: &Look<'_>, _: u16) -> Line<'static> {
@@ -248,8 +269,8 @@ fn unusual(shown: &Shown, look: &Look<'_>, _: u16) -> Line<'static> {
 fn details(row: Option<&Arc<FleetRow>>, shared: &Shared, look: &Look<'_>, area: Rect) -> Vec<Line<'static>> {
     let Some(row) = row else { return Vec::new() };
     let shown = Shown::new(row, shared);
-    let width = usize::from(area.width);
-    let mut lines = vec![look.span(Role::Border, look.glyphs().line.repeat(width)).into()];
+    let room = usize::from(area.width);
+    let mut lines = vec![look.span(Role::Border, look.glyphs().line.repeat(room)).into()];
     let mut facts = match &row.source {
         Source::Job { job, latest, failure, next_start } => {
             job_facts(&shown, job, latest.as_deref(), failure.as_ref(), *next_start, look)
@@ -258,6 +279,13 @@ fn details(row: Option<&Arc<FleetRow>>, shared: &Shared, look: &Look<'_>, area: 
             pipeline_facts(&shown, pipeline, worst.as_ref(), *allowed_s, look)
         }
     };
+    let opens = match (&row.source, row.status.is_failure()) {
+        (Source::Job { .. }, true) => "error, trace and tasks",
+        (Source::Job { .. }, false) => "tasks of the newest run",
+        (Source::Pipeline { .. }, _) => "flows, expectations, updates and events",
+    };
+    let open = shared.key(GLOBAL, "open");
+    facts[1].push(look.span(Role::Muted, format!("{open} opens {opens}")));
     facts[0].insert(0, look.span(Role::Heading, row.name.clone()));
     if shown.stale
         && let Freshness::Stale { age_s } | Freshness::Failed { age_s: Some(age_s), .. } =
@@ -266,18 +294,26 @@ fn details(row: Option<&Arc<FleetRow>>, shared: &Shared, look: &Look<'_>, area: 
         facts[0].insert(1, look.span(Role::Stale, format!("{} old", age(age_s))));
     }
     let count = if area.height >= TALL { 3 } else { 2 };
-    lines.extend(facts.into_iter().take(count).map(|facts| {
-        let dot = look.span(Role::Muted, format!(" {} ", look.glyphs().dot));
-        let mut spans = vec![Span::raw(" ")];
-        for (index, fact) in facts.into_iter().enumerate() {
-            if index > 0 {
-                spans.push(dot.clone());
-            }
-            spans.push(fact);
-        }
-        Line::from(fit(spans, width, Cut::End, look.glyphs().ellipsis))
-    }));
+    lines.extend(facts.into_iter().take(count).map(|facts| sentence(facts, look, room)));
     lines
+}
+
+/// Facts side by side: the first that finds no room is cut, if enough of it would be left to read, and the rest left out.
+fn sentence(facts: Vec<Span<'static>>, look: &Look<'_>, room: usize) -> Line<'static> {
+    let dot = look.span(Role::Muted, format!(" {} ", look.glyphs().dot));
+    let mut spans = vec![Span::raw(" ")];
+    for (index, fact) in facts.into_iter().enumerate() {
+        let left =
+            room.saturating_sub(spans.iter().map(|span| width(&span.content)).sum::<usize>() + width(&dot.content));
+        if index > 0 && left < width(&fact.content).min(READABLE) {
+            break;
+        }
+        if index > 0 {
+            spans.push(dot.clone());
+        }
+        spans.push(fact);
+    }
+    fit(spans, room, Cut::End, look.glyphs().ellipsis).into()
 }
 
 /// Lines of facts about a job: what is so, when, who and what it is.
@@ -317,8 +353,6 @@ fn job_facts(
             "its schedule is paused"
         }));
     }
-    let opens = if row.status.is_failure() { "error, trace and tasks" } else { "tasks of the newest run" };
-    when.push(look.span(Role::Muted, format!("Enter: {opens}")));
     let mut who = vec![Span::raw(format!("job {}", job.id)), Span::raw(cadence(&job.cadence))];
     who.extend(facts_of_the_fleet(row));
     [what, when, who]
@@ -379,7 +413,6 @@ fn pipeline_facts(
     if let Some(cause) = pipeline.cause.as_deref().filter(|cause| !cause.is_empty()) {
         when.push(Span::raw(outside::line(cause)));
     }
-    when.push(look.span(Role::Muted, "Enter: flows, expectations, updates and events"));
     let mut who = vec![Span::raw(format!("pipeline {}", pipeline.id))];
     who.extend(facts_of_the_fleet(row));
     [what, when, who]

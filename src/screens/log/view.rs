@@ -10,6 +10,7 @@ use super::State;
 use super::state::{is_failure, lane};
 use crate::app::model::{LOG_LENGTH, Logged, Shared};
 use crate::domain::text as outside;
+use crate::keymap::GLOBAL;
 use crate::theme::Role;
 use crate::ui::bar::{Bar, Part};
 use crate::ui::look::Look;
@@ -57,7 +58,7 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         Constraint::Length(u16::try_from(details.len()).unwrap_or(0)),
     ])
     .areas(area);
-    bar(state, shared, look).draw(frame, title);
+    bar(state, shared, look).draw(look, frame, title);
     if state.rows().is_empty() {
         teach::draw(&nothing(state, shared), look, frame, table);
         return;
@@ -112,11 +113,14 @@ fn nothing(state: &State, shared: &Shared) -> Vec<String> {
     if shared.log.is_empty() {
         vec!["No request has ended yet.".to_owned(), "Every request of this console appears here.".to_owned()]
     } else if state.only_failures() {
-        vec!["No request failed.".to_owned(), "f shows all requests again.".to_owned()]
+        vec![
+            "No request failed.".to_owned(),
+            format!("{} shows all requests again.", shared.key("log", "only-failures")),
+        ]
     } else {
         vec![
             format!("No request holds \"{}\".", outside::line(&state.filter)),
-            "Esc shows everything again.".to_owned(),
+            format!("{} shows everything again.", shared.key(GLOBAL, "back")),
         ]
     }
 }

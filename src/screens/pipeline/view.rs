@@ -110,13 +110,13 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
     let size = (area.width, area.height);
     let flows = state.flows(shared);
     let layout = layout::divide(size, flows.len(), state.guards().len());
-    title(state, shared, look).draw(frame, within(area, layout.title));
+    title(state, shared, look).draw(look, frame, within(area, layout.title));
     let Some(watch) = state.watch(shared) else {
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         teach::draw(&nothing(state, shared, look), look, frame, below);
         return;
     };
-    updates(state, watch, look).draw(frame, within(area, layout.updates));
+    updates(state, watch, look).draw(look, frame, within(area, layout.updates));
     if state.is_zoomed() {
         prose::draw(frame, within(area, layout::text(size)), &state.prose(shared), state.scroll(), look);
         return;
@@ -136,7 +136,7 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         let focused = state.pane() == Pane::Expectations;
         Table { columns: &GUARDS, sort: None, focused }.draw(frame, within(area, place), &rows, look);
     }
-    events_title(state, look).draw(frame, within(area, layout.events_title));
+    events_title(state, look).draw(look, frame, within(area, layout.events_title));
     let place = within(area, layout.events);
     if state.events_len() == 0 {
         frame.render_widget(Line::from(look.span(Role::Muted, format!(" {}", no_events(state)))), place);

@@ -91,7 +91,7 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
     // Times here are the workspace's own, which a simulated one may run ahead of ours.
     let look = &Look { now: shared.fleet.world_now(&state.workspace, shared.now), ..*look };
     let layout = layout::divide((area.width, area.height), state.grid().rows.len(), state.is_zoomed());
-    title(state, shared, look).draw(frame, within(area, layout.title));
+    title(state, shared, look).draw(look, frame, within(area, layout.title));
     let Some(run) = state.run() else {
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         teach::draw(&nothing(state, shared, look), look, frame, below);

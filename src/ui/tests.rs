@@ -1,0 +1,173 @@
+//! Every screen and dialog as it is drawn, in every state and size. `INSTA_UPDATE=always` writes the pictures anew.
+
+use chrono::TimeDelta;
+
+use super::{drawn, view};
+use crate::app::fixture::Console;
+use crate::app::message::Fact;
+use crate::domain::fixture::{failure, fleet, request, snapshot_of};
+use crate::domain::workspace::Environment;
+
+/// Sizes in which every screen is drawn, in columns and rows.
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
+
+/// Draws the console and compares it with its picture.
+fn picture(name: &str, console: &Console) {
+    let (columns, rows) = (console.model.shared.columns, console.model.shared.rows);
+    let theme = drawn::theme();
+    let buffer = drawn::buffer(columns, rows, |frame| view(&console.model, &theme, frame));
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), drawn::text_and_styles(&buffer));
+    });
+}
+
+fn in_every_size(name: &str, console: impl Fn(u16, u16) -> Console) {
+    for (columns, rows) in SIZES {
+        picture(name, &console(columns, rows));
+    }
+}
+
+#[test]
+fn fleet_normal() {
+    in_every_size("fleet-normal", |columns, rows| {
+        let mut console = Console::with_fleet(columns, rows);
+        console.happens(Fact::SignedIn { workspace: "prod".into(), user: "ana@example.com".to_owned() });
+        console
+    });
+}
+
+#[test]
+fn fleet_of_a_stream() {
+    in_every_size("fleet-stream", |columns, rows| {
+        let mut console = Console::with_fleet(columns, rows);
+        console.press("n");
+        console
+    });
+}
+
+#[test]
+fn fleet_loading() {
+    in_every_size("fleet-loading", Console::new);
+}
+
+#[test]
+fn fleet_empty() {
+    in_every_size("fleet-empty", |columns, rows| {
+        let mut console = Console::new(columns, rows);
+        for environment in Environment::ALL {
+            console.observe(snapshot_of(environment, Vec::new(), Vec::new()));
+        }
+        console
+    });
+}
+
+#[test]
+fn fleet_stale() {
+    in_every_size("fleet-stale", |columns, rows| {
+        let mut console = Console::with_fleet(columns, rows);
+        console.wait(240);
+        console
+    });
+}
+
+#[test]
+fn fleet_failed() {
+    in_every_size("fleet-failed", |columns, rows| {
+        let mut console = Console::with_fleet(columns, rows);
+        let mut prod = fleet().remove(2);
+        prod.jobs.failure = Some(failure(6));
+        prod.jobs.observed_at = prod.jobs.observed_at.map(|at| at - TimeDelta::minutes(6));
+        console.observe(prod);
+        console
+    });
+}
+
+#[test]
+fn fleet_filtered() {
+    in_every_size("fleet-filtered", |columns, rows| {
+        let mut console = Console::with_fleet(columns, rows);
+        console.press("/");
+        console.type_text("stg");
+        console
+    });
+}
+
+#[test]
+fn log_normal() {
+    in_every_size("log-normal", |columns, rows| with_requests(Console::with_fleet(columns, rows)));
+}
+
+#[test]
+fn log_empty() {
+    in_every_size("log-empty", |columns, rows| {
+        let mut console = Console::new(columns, rows);
+        console.press("9");
+        console
+    });
+}
+
+#[test]
+fn log_failures() {
+    in_every_size("log-failures", |columns, rows| {
+        let mut console = with_requests(Console::with_fleet(columns, rows));
+        console.press("f j");
+        console
+    });
+}
+
+fn with_requests(mut console: Console) -> Console {
+    console.press("9");
+    for (seconds_ago, route, status) in [
+        (9, "/api/2.2/jobs/list", Some(200)),
+        (6, "/api/2.2/jobs/runs/list", Some(429)),
+        (4, "/api/2.0/pipelines/{pipeline_id}/events", None),
+        (1, "/api/2.2/jobs/runs/list", Some(200)),
+    ] {
+        console.happens(Fact::RequestEnded(request(seconds_ago, route, status)));
+    }
+    console
+}
+
+#[test]
+fn dialogs() {
+    for (name, keys) in [("help", "?"), ("palette", ":"), ("copy", "y")] {
+        in_every_size(name, |columns, rows| {
+            let mut console = Console::with_fleet(columns, rows);
+            console.press(keys);
+            console
+        });
+    }
+}
+
+#[test]
+fn too_small() {
+    for keys in ["1", "9"] {
+        let mut console = Console::with_fleet(30, 8);
+        console.press(keys);
+        let theme = drawn::theme();
+        let buffer = drawn::buffer(30, 8, |frame| view(&console.model, &theme, frame));
+        assert_eq!(drawn::text(&buffer).trim_end(), "this terminal has 30x8\nlakeshift needs 60x16");
+    }
+}
+
+#[test]
+fn a_smallest_terminal_shows_rows_and_detail() {
+    let console = Console::with_fleet(60, 16);
+    picture("fleet-smallest", &console);
+}
+
+#[test]
+fn text_from_outside_steers_no_terminal() {
+    let mut console = Console::new(120, 40);
+    let mut prod = fleet().remove(2);
+    prod.jobs.failure = Some(crate::domain::snapshot::FeedFailure {
+        brief: "\u{1b}[2J".to_owned(),
+        message: "\u{1b}]0;owned\u{7}x\u{202e}".to_owned(),
+        ..failure(1)
+    });
+    console.observe(prod);
+    console.happens(Fact::SignedIn { workspace: "prod".into(), user: "\u{1b}[31mana".to_owned() });
+    let theme = drawn::theme();
+    let buffer = drawn::buffer(120, 40, |frame| view(&console.model, &theme, frame));
+    assert!(!drawn::text(&buffer).chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+}
