@@ -257,7 +257,7 @@ impl Client {
         let message: String = text::line(&failure.message).chars().take(MAX_MESSAGE).collect();
         Error(Box::new(Details {
             workspace: self.shared.exchanger.workspace.clone(),
-            method: if request.method == http::Method::GET { "GET" } else { "POST" },
+            method: request.method.clone(),
             route: request.route,
             kind: failure.kind,
             status: failure.status,

@@ -153,7 +153,7 @@ pub struct Error(pub(crate) Box<Details>);
 #[derive(Clone, Debug)]
 pub(crate) struct Details {
     pub(crate) workspace: WorkspaceName,
-    pub(crate) method: &'static str,
+    pub(crate) method: http::Method,
     pub(crate) route: &'static str,
     pub(crate) kind: Kind,
     pub(crate) status: Option<u16>,
@@ -173,8 +173,8 @@ impl Error {
     }
 
     /// `GET`, `POST`, ...
-    pub fn method(&self) -> &'static str {
-        self.0.method
+    pub fn method(&self) -> &str {
+        self.0.method.as_str()
     }
 
     /// The route template, such as `/api/2.0/pipelines/{pipeline_id}`.
@@ -321,7 +321,7 @@ impl fmt::Display for Error {
         }
         let plural = if details.attempts == 1 { "" } else { "s" };
         write!(f, "{} attempt{plural}, {} ms", details.attempts, details.elapsed.as_millis())?;
-        if details.outcome == Outcome::Unknown && details.method != "GET" {
+        if details.outcome == Outcome::Unknown && details.method != http::Method::GET {
             f.write_str(", it may have happened all the same")?;
         }
         f.write_str(")")

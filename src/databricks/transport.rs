@@ -15,6 +15,10 @@ pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// How long a connection may take to come up, with name resolution and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an idle connection is kept: shorter than servers keep theirs. An act that is sent on a connection which the
+/// server closes at the same moment has an unknown outcome.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// A request that leaves. The authorization header is marked sensitive; nothing else in it is secret.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -122,6 +126,7 @@ impl Network {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .no_proxy();
         builder = match trust {
             Trust::System => builder,

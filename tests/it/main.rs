@@ -14,4 +14,5 @@ mod client;
 mod keys;
 mod reference;
 mod tidy;
+mod tls;
 mod wire;
