@@ -10,6 +10,7 @@ pub mod domain;
 pub mod keymap;
 pub mod runtime;
 pub mod screens;
+pub mod sim;
 pub mod store;
 pub mod theme;
 pub mod ui;
