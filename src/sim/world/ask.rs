@@ -130,7 +130,7 @@ impl Site {
                     }
                 }
             }
-            runs.sort_by(|one, other| (other.0, other.1).cmp(&(one.0, one.1)));
+            runs.sort_by_key(|(at, key, _)| std::cmp::Reverse((*at, *key)));
             to = from;
         }
     }

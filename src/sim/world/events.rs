@@ -8,7 +8,7 @@ use super::draw::Draw;
 use super::pipeline::{Event, EventError, EventLevel, UpdateState};
 use super::refusal::Refusal;
 use super::site::{PipelineEntry, Site};
-use super::streams::{RECORD_BYTES, Tick};
+use super::streams::{RECORD_BYTES, TICK_MS, Tick};
 use super::time::{HOUR, SECOND, after, before, span_ms, whole};
 use super::updates::UpdateCourse;
 
@@ -141,7 +141,8 @@ impl Site {
             if entry.pipeline.spec.continuous {
                 let until = update.stopped_at.or(update.ended_at()).unwrap_or(to).min(to);
                 if filter.wants_progress() {
-                    let ticks = self.ticks(entry, from.max(update.running_at), until);
+                    // A tick's later flows tell theirs a moment after it.
+                    let ticks = self.ticks(entry, before(from, TICK_MS).max(update.running_at), until);
                     ticks.iter().for_each(|tick| scribe.progress(tick));
                 }
             } else {
@@ -187,7 +188,7 @@ impl Scribe<'_> {
             update_id: Some(self.update.update_id.clone()),
             flow_name: None,
             flow_id: None,
-            details: json!({ kind: details }),
+            details,
             error: None,
         });
         &mut self.events[at_index]

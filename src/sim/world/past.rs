@@ -28,16 +28,12 @@ impl Site {
     pub(super) fn past_course(&self, key: RunKey) -> Option<Course> {
         let (job, minute) = key.fire()?;
         let entry = self.jobs.get(job).filter(|entry| entry.has_history)?;
-        if let Some((caller, task)) = entry.caller {
+        if let Some((caller, _)) = entry.caller {
             let parent = RunKey::fired(caller, minute);
             let at = self.fired_at(caller, minute)?;
             let mut around = Around::new(self, caller, parent, 0);
             self.launched(caller, parent, at, &mut around);
-            return around
-                .called
-                .into_iter()
-                .find(|course| course.key == key && course.parent.is_some())
-                .filter(|_| task < 1_000);
+            return around.called.into_iter().find(|course| course.key == key);
         }
         let at = self.fired_at(job, minute)?;
         let mut around = Around::new(self, job, key, 0);
@@ -83,7 +79,7 @@ impl Site {
                 if plays { Role::Play(0) } else { Role::Keep { ending: Ending::Disabled, outcome: None } }
             })
             .collect();
-        let part = self.part(course, None, at, &cast, Vec::new(), around);
+        let part = self.part(course, None, at, &cast, &[], around);
         course.parts.push(part);
     }
 
@@ -94,13 +90,12 @@ impl Site {
         repair_id: Option<u64>,
         at: Instant,
         cast: &[Role],
-        kept: Vec<super::plan::Attempt>,
+        kept: &[super::plan::Attempt],
         around: &mut Around<'_>,
     ) -> Part {
         let entry = &self.jobs[course.job];
         let draw = self.draw.named("run").at(course.key.bits());
         let brief = Brief {
-            key: course.key,
             draw,
             settings: &course.settings,
             temper: &entry.temper,
@@ -108,7 +103,7 @@ impl Site {
             begins_at: at,
             cast,
         };
-        let mut attempts = plan(&brief, &kept, around);
+        let mut attempts = plan(&brief, kept, around);
         let limit_ms = course.settings.timeout_seconds.saturating_mul(SECOND);
         let limit_at = after(at, limit_ms);
         let timed_out = limit_ms > 0 && attempts.iter().any(|attempt| attempt.ended_at() > limit_at);
@@ -135,7 +130,7 @@ impl Site {
         let cast = repair_cast(course);
         let id = course.key.id(super::ids::Slot::Repair(0));
         let mut around = Around::new(self, course.job, course.key, 1);
-        let part = self.part(course, Some(id), at, &cast, Vec::new(), &mut around);
+        let part = self.part(course, Some(id), at, &cast, &[], &mut around);
         course.parts.push(part);
     }
 
@@ -338,7 +333,8 @@ impl Surroundings for Around<'_> {
 
     fn pipeline_free_at(&self, pipeline_id: &str, at: Instant) -> Instant {
         let updates = self.site.updates.get(pipeline_id).map_or(&[][..], Vec::as_slice);
-        let busy = updates.iter().filter(|update| update.created_at <= at).filter_map(|update| update.ended_at());
+        let busy =
+            updates.iter().filter(|update| update.created_at <= at).filter_map(super::updates::UpdateCourse::ended_at);
         busy.max().unwrap_or(at).max(at)
     }
 

@@ -216,7 +216,7 @@ mod tests {
     fn a_local_time_that_the_clocks_skip_does_not_fire_and_one_that_comes_twice_fires_once() {
         let quartz = Quartz::parse("0 30 2 * * ?", "America/New_York").expect("parses");
         let spring = quartz.fires_between(at("2026-03-08T00:00:00Z"), at("2026-03-09T00:00:00Z"));
-        assert_eq!(spring, [], "02:30 does not exist on 8 March 2026");
+        assert!(spring.is_empty(), "02:30 does not exist on 8 March 2026");
         let quartz = Quartz::parse("0 30 1 * * ?", "America/New_York").expect("parses");
         let autumn = quartz.fires_between(at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
         assert_eq!(autumn, [at("2026-11-01T05:30:00Z")]);
