@@ -6,8 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::app::message::{Fact, Feed, Message, Observed};
-use crate::app::model::{Model, Settings};
-use crate::app::{Effect, update, vocabulary};
+use crate::app::{Effect, Model, Settings, update, vocabulary};
 use crate::domain::Instant;
 use crate::domain::fixture::{fleet, now, workspace};
 use crate::domain::inventory::{Inventory, TagNames};

@@ -17,6 +17,7 @@ pub mod palette;
 pub mod place;
 pub mod prose;
 pub mod reference;
+mod settings;
 #[cfg(test)]
 mod tests;
 pub mod text_input;
@@ -25,5 +26,6 @@ mod update;
 pub use command::vocabulary;
 pub use effect::Effect;
 pub use message::{Fact, Feed, Message, Observed};
-pub use model::{Model, Settings, Shared};
+pub use model::{Model, Shared};
+pub use settings::Settings;
 pub use update::update;

@@ -10,11 +10,11 @@ use crate::app::command::Command;
 use crate::app::fleet::Fleet;
 use crate::app::message::Feed;
 use crate::app::modal::Modal;
+use crate::app::settings::Settings;
 use crate::domain::Instant;
 use crate::domain::ids::WorkspaceName;
 use crate::domain::inventory::Inventory;
 use crate::domain::request::RequestRecord;
-use crate::domain::workspace::Workspace;
 use crate::keymap::{Key, Keymap};
 use crate::screens::{Screen, Target};
 
@@ -26,25 +26,6 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 
 /// How long a notice stays, in seconds.
 const NOTICE_S: i64 = 6;
-
-/// What the console is told when it starts.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The workspaces of the fleet, none of which was asked yet.
-    pub workspaces: Vec<Workspace>,
-    /// What the fleet's configuration says about objects.
-    pub inventory: Arc<Inventory>,
-    /// Which key calls what, already checked against [`crate::app::vocabulary`].
-    pub keymap: Keymap,
-    /// The zone in which instants are shown.
-    pub zone: Tz,
-    /// The workspaces in which nothing may be changed.
-    pub read_only: BTreeSet<WorkspaceName>,
-    /// The terminal's size, in columns and rows.
-    pub size: (u16, u16),
-    /// The present, in local time.
-    pub now: Instant,
-}
 
 /// What every screen may read.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::fixture::Console;
+use crate::app::command::{Danger, vocabulary};
 use crate::app::effect::Effect;
 use crate::app::message::{Fact, Feed, Observed};
 use crate::app::modal::Modal;
@@ -14,7 +15,7 @@ use crate::domain::fixture::{FAILED, OK, failure, fleet, job, now, request, run,
 use crate::domain::fleet::{Object, SortKey};
 use crate::domain::ids::JobId;
 use crate::domain::snapshot::PipelineDetail;
-use crate::keymap::{Code, Key};
+use crate::keymap::{Code, Key, Keymap, Table};
 use crate::screens::{Screen, Target, fleet, log};
 
 fn on_fleet(console: &Console) -> &fleet::State {
@@ -264,6 +265,46 @@ fn an_answer_to_a_question_that_is_no_longer_asked_is_thrown_away() {
     });
     assert!(effects.is_empty());
     assert_eq!(console.model.revision(), before);
+}
+
+#[test]
+fn what_the_visible_screen_needs_is_watched_and_nothing_else() {
+    let mut console = Console::with_fleet(120, 40);
+    let latest = Feed::LatestRun("prod".into(), JobId(11));
+    assert_eq!(console.press("enter"), [Effect::Watch { feeds: vec![latest.clone()], epoch: 1 }]);
+    assert!(matches!(console.model.screen(), Screen::Run(_)));
+    assert_eq!(console.press("esc"), [Effect::Watch { feeds: Vec::new(), epoch: 2 }]);
+    let before = console.model.revision();
+    console.happens(Fact::Observed { feed: latest, epoch: 1, result: Err(failure(1)) });
+    assert_eq!(console.model.revision(), before, "nobody asks any more");
+}
+
+#[test]
+fn the_palette_opens_an_object_by_a_few_letters() {
+    let mut console = Console::with_fleet(120, 40);
+    console.press(":");
+    console.type_text("ordgreen");
+    console.press("enter");
+    assert!(matches!(console.model.screen(), Screen::Pipeline(_)));
+}
+
+#[test]
+fn read_only_takes_away_what_changes_the_world_but_never_the_way_back() {
+    for danger in [Danger::Undoable, Danger::Costly, Danger::Production, Danger::Loss] {
+        assert!(!danger.is_permitted(true) && danger.is_permitted(false), "{danger:?}");
+    }
+    for danger in [Danger::Read, Danger::Rollback] {
+        assert!(danger.is_permitted(true), "{danger:?}");
+    }
+}
+
+#[test]
+fn the_configurations_keys_are_checked_and_used() {
+    let keys = |toml: &str| Keymap::load(&vocabulary(), &toml::from_str::<Table>(toml).expect("a table of keys"));
+    let keymap = keys("fleet.next-problem = ['x']").expect("a free key");
+    assert_eq!(keymap.command("fleet", Key::char('x')), Some(("fleet", "next-problem")));
+    let errors = keys("fleet.next-problem = ['q']").expect_err("a key with two meanings");
+    assert!(errors[0].to_string().contains("q already calls"), "{errors:?}");
 }
 
 #[test]
