@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use proptest::prelude::*;
 
 use super::fixture::Console;
 use crate::app::command::{Danger, vocabulary};
@@ -15,7 +14,7 @@ use crate::domain::fixture::{FAILED, OK, failure, fleet, job, now, request, run,
 use crate::domain::fleet::{Object, SortKey};
 use crate::domain::ids::JobId;
 use crate::domain::snapshot::PipelineDetail;
-use crate::keymap::{Code, Key, Keymap, Table};
+use crate::keymap::{Key, Keymap, Table};
 use crate::screens::{Screen, Target, fleet, log};
 
 fn on_fleet(console: &Console) -> &fleet::State {
@@ -321,45 +320,4 @@ fn a_row_opens_its_own_object() {
     let row = on_fleet(&console).row().expect("a row");
     assert_eq!(row.id.object, Object::Job(JobId(11)));
     assert_eq!(Target::of(&row.id), Target::Job("prod".into(), JobId(11)));
-}
-
-fn any_fact() -> impl Strategy<Value = Fact> {
-    let codes = prop_oneof![
-        4 => proptest::char::range(' ', '~').prop_map(Code::Char),
-        1 => any::<char>().prop_map(Code::Char),
-        4 => proptest::sample::select(vec![
-            Code::Enter, Code::Esc, Code::Tab, Code::Up, Code::Down, Code::Left, Code::Right, Code::Home, Code::End,
-            Code::PageUp, Code::PageDown, Code::Backspace, Code::Delete, Code::Insert, Code::F(1), Code::F(5),
-        ]),
-    ];
-    let key = (codes, any::<bool>(), any::<bool>(), any::<bool>())
-        .prop_map(|(code, ctrl, alt, shift)| Fact::KeyPressed(Key { code, ctrl, alt, shift }));
-    prop_oneof![
-        12 => key,
-        1 => "\\PC{0,12}".prop_map(Fact::Pasted),
-        1 => "[\\x00-\\x7f]{0,12}".prop_map(Fact::Pasted),
-        1 => (-3_i16..3).prop_map(|rows| Fact::Scrolled { rows }),
-        1 => (0_u16..220, 0_u16..60).prop_map(|(columns, rows)| Fact::Resized { columns, rows }),
-        1 => Just(Fact::RequestEnded(request(0, "/api/2.2/jobs/list", Some(429)))),
-        1 => Just(Fact::Ticked),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_sequence_of_keys_and_pastes_panics_or_does_harm(facts in proptest::collection::vec(any_fact(), 1..80)) {
-        let mut console = Console::with_fleet(120, 40);
-        let theme = crate::ui::drawn::theme();
-        for (index, fact) in facts.into_iter().enumerate() {
-            for effect in console.happens(fact) {
-                prop_assert!(!effect.is_dangerous(), "{effect:?}");
-            }
-            if index % 5 == 0 {
-                let (columns, rows) = (console.model.shared.columns.max(1), console.model.shared.rows.max(1));
-                crate::ui::drawn::buffer(columns, rows, |frame| crate::ui::view(&console.model, &theme, frame));
-            }
-        }
-    }
 }

@@ -1,12 +1,14 @@
 //! Every screen and dialog as it is drawn, in every state and size. `INSTA_UPDATE=always` writes the pictures anew.
 
 use chrono::TimeDelta;
+use proptest::prelude::*;
 
 use super::{drawn, view};
 use crate::app::fixture::Console;
 use crate::app::message::Fact;
 use crate::domain::fixture::{failure, fleet, request, snapshot_of};
 use crate::domain::workspace::Environment;
+use crate::keymap::{Code, Key};
 
 /// Sizes in which every screen is drawn, in columns and rows.
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
@@ -170,4 +172,45 @@ fn text_from_outside_steers_no_terminal() {
     let theme = drawn::theme();
     let buffer = drawn::buffer(120, 40, |frame| view(&console.model, &theme, frame));
     assert!(!drawn::text(&buffer).chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+}
+
+fn any_fact() -> impl Strategy<Value = Fact> {
+    let codes = prop_oneof![
+        4 => proptest::char::range(' ', '~').prop_map(Code::Char),
+        1 => any::<char>().prop_map(Code::Char),
+        4 => proptest::sample::select(vec![
+            Code::Enter, Code::Esc, Code::Tab, Code::Up, Code::Down, Code::Left, Code::Right, Code::Home, Code::End,
+            Code::PageUp, Code::PageDown, Code::Backspace, Code::Delete, Code::Insert, Code::F(1), Code::F(5),
+        ]),
+    ];
+    let key = (codes, any::<bool>(), any::<bool>(), any::<bool>())
+        .prop_map(|(code, ctrl, alt, shift)| Fact::KeyPressed(Key { code, ctrl, alt, shift }));
+    prop_oneof![
+        12 => key,
+        1 => "\\PC{0,12}".prop_map(Fact::Pasted),
+        1 => "[\\x00-\\x7f]{0,12}".prop_map(Fact::Pasted),
+        1 => (-3_i16..3).prop_map(|rows| Fact::Scrolled { rows }),
+        1 => (0_u16..220, 0_u16..60).prop_map(|(columns, rows)| Fact::Resized { columns, rows }),
+        1 => Just(Fact::RequestEnded(request(0, "/api/2.2/jobs/list", Some(429)))),
+        1 => Just(Fact::Ticked),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_keys_and_pastes_panics_or_does_harm(facts in proptest::collection::vec(any_fact(), 1..80)) {
+        let mut console = Console::with_fleet(120, 40);
+        let theme = drawn::theme();
+        for (index, fact) in facts.into_iter().enumerate() {
+            for effect in console.happens(fact) {
+                prop_assert!(!effect.is_dangerous(), "{effect:?}");
+            }
+            if index % 5 == 0 {
+                let (columns, rows) = (console.model.shared.columns.max(1), console.model.shared.rows.max(1));
+                drawn::buffer(columns, rows, |frame| view(&console.model, &theme, frame));
+            }
+        }
+    }
 }
