@@ -12,5 +12,6 @@ pub mod runtime;
 pub mod screens;
 pub mod sim;
 pub mod store;
+pub mod telemetry;
 pub mod theme;
 pub mod ui;

@@ -1,7 +1,9 @@
 //! Where the program touches the world: the clock, the terminal, the poller, signals.
 
 pub mod clock;
+pub mod connect;
 pub mod console;
 pub mod keeper;
 pub mod poller;
 pub mod recording;
+pub mod session;

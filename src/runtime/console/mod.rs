@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use self::coalesce::coalesce;
 pub use self::signals::Stop;
-pub use self::terminal::{NotATerminal, Screen, restore_on_panic};
+pub use self::terminal::{NotATerminal, Screen, require_terminal, restore_on_panic};
 use crate::app::{Effect, Fact, Feed, Message, Model, update};
 use crate::domain::clock::Clock;
 use crate::runtime::keeper::Keeper;

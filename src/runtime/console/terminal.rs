@@ -34,6 +34,20 @@ static BACKGROUND_PANIC: Mutex<Option<String>> = Mutex::new(None);
 #[error("the console needs a terminal, and {0} is none; `lakeshift status` prints the same without one")]
 pub struct NotATerminal(&'static str);
 
+/// Whether there is a terminal to draw on.
+///
+/// # Errors
+/// When there is none.
+pub fn require_terminal() -> Result<(), NotATerminal> {
+    if !io::stdin().is_terminal() {
+        return Err(NotATerminal("standard input"));
+    }
+    if !io::stdout().is_terminal() {
+        return Err(NotATerminal("standard output"));
+    }
+    Ok(())
+}
+
 /// The terminal while it is ours.
 pub struct Screen<V> {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
@@ -47,13 +61,7 @@ impl<V: Fn(&Model, &mut Frame<'_>)> Screen<V> {
     /// # Errors
     /// When input or output is no terminal, or it refuses; then it is as it was.
     pub fn open(view: V) -> Result<Self, super::Error> {
-        for (is_terminal, name) in
-            [(io::stdin().is_terminal(), "standard input"), (io::stdout().is_terminal(), "standard output")]
-        {
-            if !is_terminal {
-                return Err(NotATerminal(name).into());
-            }
-        }
+        require_terminal()?;
         let guard = Taken;
         take()?;
         let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, io::stdout())))?;

@@ -75,8 +75,8 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             busy: Duration::from_secs(5),
-            quiet: Duration::from_secs(7),
-            ended: Duration::from_secs(9),
+            quiet: Duration::from_secs(8),
+            ended: Duration::from_secs(8),
             jobs: Duration::from_mins(5),
             pipelines: Duration::from_mins(1),
             urgent_events: Duration::from_secs(15),
@@ -347,14 +347,16 @@ impl Schedule {
         match errand {
             Errand::ActiveRuns => {
                 let base = match found {
-                    _ if self.urgent.len() >= MANY_STREAMS => ACTIVE_AT_MOST,
+                    _ if self.urgent.len() >= MANY_STREAMS => self.pace.quiet.max(ACTIVE_AT_MOST),
                     0 => self.pace.quiet,
                     _ => self.pace.busy,
                 };
+                // Who asked for a slower pace gets it.
+                let at_most = ACTIVE_AT_MOST.max(base);
                 let pages = u32::try_from(found.div_ceil(RUNS_PER_PAGE)).unwrap_or(u32::MAX);
                 let by_pages =
                     Duration::try_from_secs_f64(f64::from(pages) / ACTIVE_PAGES_PER_S).unwrap_or(Duration::MAX);
-                base.max(by_pages.min(ACTIVE_AT_MOST))
+                base.max(by_pages.min(at_most))
             }
             Errand::EndedRuns => self.pace.ended,
             Errand::Jobs => self.pace.jobs,

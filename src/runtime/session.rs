@@ -1,0 +1,307 @@
+//! Puts a session together: configuration, clients, store, poller, console; and takes it apart in order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ratatui::Frame;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{Fact, Feed, Message, Model, Observed, Settings, vocabulary};
+use crate::config::Config;
+use crate::databricks::Observer;
+use crate::domain::clock::Clock;
+use crate::domain::credential::Role;
+use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind};
+use crate::domain::request::{Lane, RequestRecord};
+use crate::domain::snapshot::WorkspaceSnapshot;
+use crate::domain::workspace::Workspace;
+use crate::keymap::{Keymap, KeymapError};
+use crate::runtime::clock::SystemClock;
+use crate::runtime::connect::{Link, Reach, connect};
+use crate::runtime::console::{self, Ended, Parts};
+use crate::runtime::keeper::Keeper;
+use crate::runtime::poller::schedule::Pace;
+use crate::runtime::poller::sweeper::TierOf;
+use crate::runtime::poller::{Polled, Poller, PollerOptions};
+use crate::runtime::recording::{self, Recorder};
+use crate::store::{self, Store};
+use crate::theme::{Choice, Depth, Theme, ThemeError, locale_is_unicode};
+use crate::{telemetry, ui};
+
+/// Facts that may wait for the console.
+const WAITING: usize = 1_024;
+
+/// The store's file in the state folder.
+const STORE: &str = "lakeshift.db";
+
+/// Why a session could not be held, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The terminal, a signal, a panic.
+    #[error(transparent)]
+    Console(#[from] console::Error),
+    /// The user's keys.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<KeymapError>),
+    /// The theme.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] telemetry::Error),
+    /// The recording.
+    #[error(transparent)]
+    Recording(#[from] recording::Error),
+    /// The store's thread.
+    #[error("no thread could be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What a session is made of.
+pub struct Session<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The environment as it was at the start.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Where to record, if at all.
+    pub record: Option<PathBuf>,
+    /// Seed of jitter: what tells one console's polls from another's.
+    pub seed: u64,
+}
+
+/// The tokio runtime of this program: small, since it waits far more than it works.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn executor() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lakeshift").enable_all().build()
+}
+
+/// What an earlier process left, and the file to go on with. Without a usable file there is none, and why is told.
+struct Cache {
+    store: Option<Store>,
+    loaded: Vec<Arc<WorkspaceSnapshot>>,
+    told: Option<String>,
+}
+
+impl Cache {
+    fn open(state: &Path, workspaces: &[Workspace], clock: &dyn Clock) -> Self {
+        let stamp = clock.now().format("%Y%m%dT%H%M%SZ").to_string();
+        let opened = match Store::open(&state.join(STORE), &stamp) {
+            Ok(opened) => opened,
+            Err(error) => return Self { store: None, loaded: Vec::new(), told: Some(no_cache(&error)) },
+        };
+        let mut told =
+            opened.set_aside.map(|aside| format!("the cache was unreadable and set aside as {}", aside.display()));
+        let mut loaded = Vec::new();
+        for workspace in workspaces {
+            match opened.store.load(workspace) {
+                Ok(snapshot) => loaded.extend(snapshot.map(Arc::new)),
+                Err(error) => told = Some(no_cache(&error)),
+            }
+        }
+        Self { store: Some(opened.store), loaded, told }
+    }
+
+    fn of(&self, workspace: &Workspace) -> Option<Arc<WorkspaceSnapshot>> {
+        self.loaded.iter().find(|snapshot| snapshot.workspace.name == workspace.name).cloned()
+    }
+}
+
+fn no_cache(error: &store::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    tracing::warn!(%error, cause, "no cache");
+    format!("nothing is cached: {error}{cause}")
+}
+
+/// How often to ask, as configured. `polling.runs` is the longest wait; while something runs it is asked sooner.
+pub fn pace(config: &Config) -> Pace {
+    let polling = config.personal.polling;
+    let runs: std::time::Duration = polling.runs.into();
+    Pace {
+        busy: runs.mul_f64(0.625),
+        quiet: runs,
+        ended: runs,
+        jobs: polling.jobs.into(),
+        pipelines: polling.pipelines.into(),
+        urgent_events: polling.streams.into(),
+        ..Pace::default()
+    }
+}
+
+fn tier_of(inventory: Arc<Inventory>) -> TierOf {
+    Arc::new(move |workspace, pipeline| {
+        let (id, name) = (pipeline.id.as_str(), pipeline.name.as_str());
+        inventory.classify(workspace, ObjectFacts { kind: ObjectKind::Pipeline, id, name, tags: &pipeline.tags }).tier
+    })
+}
+
+impl Session<'_> {
+    /// Opens the console and stays until it ends. Call it on the main thread, inside [`executor`]'s runtime.
+    ///
+    /// # Errors
+    /// See [`SessionError`]. The terminal is restored in any case.
+    pub async fn console(self) -> Result<Ended, SessionError> {
+        console::require_terminal().map_err(console::Error::from)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let config = self.config;
+        let log = telemetry::start(&config.paths.state_dir.join("logs"), &config.personal.log, clock.clone())?;
+        console::restore_on_panic(Some(log.folder.clone()));
+        let theme = self.theme()?;
+        let settings = self.settings(clock.as_ref())?;
+        let recorder = self.record.as_ref().map(|path| Recorder::start(path, &settings)).transpose()?;
+        let cache = Cache::open(&config.paths.state_dir, &settings.workspaces, clock.as_ref());
+
+        let (facts, waiting) = mpsc::channel(WAITING);
+        let links = connect(config, self.environment, &clock, &observer(clock.clone(), facts.clone()), self.seed);
+        let say = |fact| {
+            // Nothing was taken yet and there is room for thousands.
+            let _ = facts.try_send(Message { at: clock.now(), fact });
+        };
+        for snapshot in &cache.loaded {
+            let feed = Feed::Fleet(snapshot.workspace.name.clone());
+            say(Fact::Observed { feed, epoch: 0, result: Ok(Observed::Fleet(snapshot.clone())) });
+        }
+        if let Some(told) = cache.told.clone() {
+            say(Fact::EffectFailed(told));
+        }
+        let options = PollerOptions {
+            pace: pace(config),
+            seed: self.seed,
+            tier_of: tier_of(settings.inventory.clone()),
+            clock: clock.clone(),
+            out: facts.clone(),
+        };
+        let poller = Poller::start(links.iter().map(|link| polled(link, &cache)).collect(), &options);
+        let sign_ins = TaskTracker::new();
+        for link in &links {
+            sign_ins.spawn(sign_in(link, clock.clone(), facts.clone()));
+        }
+        let keeper = match cache.store {
+            Some(store) => Some(Keeper::start(store, &cache.loaded, clock.clone()).map_err(SessionError::Thread)?),
+            None => None,
+        };
+        let parts = Parts {
+            model: Model::new(settings),
+            facts: waiting,
+            back: facts,
+            feeder: poller,
+            keeper,
+            recorder,
+            clock,
+            has_browser: has_browser(self.environment),
+        };
+        let (parts, ended) = console::run(parts, |model, frame: &mut Frame<'_>| ui::view(model, &theme, frame)).await;
+        take_apart(parts).await;
+        Ok(ended?)
+    }
+
+    /// One complete sweep of all workspaces at once, for subcommands that print and end. What a workspace could not tell
+    /// is in its snapshot's failures. See [`Sweeper::sweep_once`](crate::runtime::poller::sweeper::Sweeper::sweep_once)
+    /// for `deep`.
+    ///
+    /// The cache fills in older runs, and is brought up to date.
+    pub async fn sweep(&self, deep: bool) -> Vec<WorkspaceSnapshot> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let workspaces: Vec<Workspace> = self.config.workspaces().into_iter().map(|known| known.workspace).collect();
+        let mut cache = Cache::open(&self.config.paths.state_dir, &workspaces, clock.as_ref());
+        let ignored: Observer = Arc::new(|_: RequestRecord| {});
+        let links = connect(self.config, self.environment, &clock, &ignored, self.seed);
+        let (out, _nobody) = mpsc::channel(1);
+        let options = PollerOptions {
+            pace: Pace { spacing: std::time::Duration::ZERO, ..pace(self.config) },
+            seed: self.seed,
+            tier_of: tier_of(Arc::new(self.config.inventory())),
+            clock,
+            out,
+        };
+        let sweeps = links.iter().map(|link| options.sweeper(polled(link, &cache), 0).sweep_once(deep));
+        let snapshots = futures::future::join_all(sweeps).await;
+        if let Some(store) = &mut cache.store {
+            for snapshot in &snapshots {
+                let before = cache.loaded.iter().find(|before| before.workspace.name == snapshot.workspace.name);
+                if let Err(error) = store.record(snapshot, before.map(Arc::as_ref)) {
+                    tracing::warn!(%error, "the store could not be written");
+                }
+            }
+        }
+        snapshots
+    }
+
+    fn theme(&self) -> Result<Theme, ThemeError> {
+        let folder = self.config.paths.config_dir.join("themes");
+        Theme::load(&Choice {
+            name: &self.config.personal.theme,
+            folder: Some(&folder),
+            depth: Depth::of_environment(self.environment),
+            unicode: locale_is_unicode(self.environment),
+        })
+    }
+
+    fn settings(&self, clock: &dyn Clock) -> Result<Settings, SessionError> {
+        let workspaces = self.config.workspaces();
+        let locked = workspaces.iter().filter(|known| known.read_only);
+        let read_only = locked.map(|known| known.workspace.name.clone()).collect();
+        Ok(Settings {
+            read_only,
+            workspaces: workspaces.into_iter().map(|known| known.workspace).collect(),
+            inventory: Arc::new(self.config.inventory()),
+            keymap: Keymap::load(&vocabulary(), &self.config.personal.keys).map_err(SessionError::Keys)?,
+            zone: self.config.personal.time_zone.0,
+            size: crossterm::terminal::size().map_err(console::Error::from)?,
+            now: clock.now(),
+        })
+    }
+}
+
+fn polled(link: &Link, cache: &Cache) -> Polled<Reach> {
+    Polled { workspace: link.workspace().clone(), api: link.reach(), cached: cache.of(link.workspace()) }
+}
+
+/// Requests are told as they end. When the console does not keep up, the log has a gap rather than the network a brake.
+fn observer(clock: Arc<dyn Clock>, facts: mpsc::Sender<Message>) -> Observer {
+    Arc::new(move |record| {
+        let _ = facts.try_send(Message { at: clock.now(), fact: Fact::RequestEnded(record) });
+    })
+}
+
+/// Tells who we are. When that fails the polls fail too, and say why.
+fn sign_in(link: &Link, clock: Arc<dyn Clock>, facts: mpsc::Sender<Message>) -> impl Future<Output = ()> + use<> {
+    let (client, workspace) = (link.client(Role::Reader), link.workspace().name.clone());
+    async move {
+        let Ok(client) = client else { return };
+        if let Ok(identity) = client.in_lane(Lane::Look).me().await {
+            let fact = Fact::SignedIn { workspace, user: identity.name().to_owned() };
+            let _ = facts.send(Message { at: clock.now(), fact }).await;
+        }
+    }
+}
+
+/// A browser needs a place to appear in; over SSH an address is of more use.
+fn has_browser(environment: &BTreeMap<String, String>) -> bool {
+    let set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty());
+    if cfg!(any(target_os = "macos", windows)) {
+        return !set("SSH_CONNECTION");
+    }
+    set("BROWSER") || set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
+async fn take_apart(parts: Parts<Poller<Reach>>) {
+    let Parts { feeder, keeper, recorder, mut facts, .. } = parts;
+    // Nobody reads any more: those who wait for room must not wait for ever.
+    facts.close();
+    feeder.stop().await;
+    let written = tokio::task::spawn_blocking(move || {
+        if let Some(keeper) = keeper {
+            keeper.finish();
+        }
+        recorder.map(Recorder::finish).transpose()
+    });
+    match written.await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the recording is not whole"),
+        Err(error) => tracing::error!(%error, "the last writes did not end"),
+    }
+}
