@@ -188,7 +188,9 @@ pub(super) fn verdict(settings: &JobSettings, endings: &[Ending]) -> Ending {
 
 /// Ends at `at` whatever of a part has not ended by then.
 pub(super) fn cut(attempts: &mut Vec<Attempt>, at: Instant, ending: Ending) {
-    attempts.retain(|attempt| attempt.number == 0 || attempt.ready_at <= at || attempt.ended_at() <= at);
+    // A retry that has not come up never will; the first attempt of a task in this part stays, as canceled.
+    let mut seen = std::collections::BTreeSet::new();
+    attempts.retain(|attempt| seen.insert(attempt.task) || attempt.ready_at <= at);
     for attempt in attempts {
         cut_attempt(attempt, at, ending);
     }

@@ -192,6 +192,24 @@ fn a_second_repair_must_name_the_first() {
 }
 
 #[test]
+fn a_repair_can_be_canceled_and_every_task_says_so() {
+    let mut world = world("incident");
+    let run = broken(&mut world);
+    world.advance_to(after(start(), 13 * HOUR));
+    let order = RepairRun { run_id: run.run_id, rerun_all_failed_tasks: true, ..RepairRun::default() };
+    world.repair_run(PROD, &order).expect("accepted");
+    world.advance_to(after(world.now(), MINUTE));
+    world.cancel_run(PROD, run.run_id).expect("accepted");
+    world.advance_to(after(world.now(), 10 * SECOND));
+    let over = world.run(PROD, run.run_id).expect("is there");
+    assert_eq!(over.phase, Phase::Ended(Ending::Canceled));
+    for key in ["reconcile_gl", "publish"] {
+        let last = over.tasks.iter().rfind(|task| task.task.task_key == key).expect("is there");
+        assert_eq!(last.phase, Phase::Ended(Ending::Canceled), "{key}");
+    }
+}
+
+#[test]
 fn a_run_of_history_can_be_repaired_too() {
     let mut world = world("calm");
     let filter = RunsFilter { job_id: Some(job_id(&world, "vendor_payments")), ..RunsFilter::default() };
