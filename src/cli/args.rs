@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::config::ConfigCommand;
 use super::output::{Color, Format};
+use super::pipelines::PipelinesFlags;
+use super::run::RunCommand;
+use super::runs::RunsFlags;
+use super::status::StatusFlags;
 
 /// An operations console for Databricks data pipelines.
 ///
@@ -69,6 +73,15 @@ impl ConsoleFlags {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Tell whether anything is on fire, where, and since when.
+    Status(StatusFlags),
+    /// List the recent runs of all jobs, newest first.
+    Runs(RunsFlags),
+    /// Look at one run.
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// List pipelines: where each stands and how far behind it is.
+    Pipelines(PipelinesFlags),
     /// Check or show the configuration, or print its schema.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -10,11 +10,14 @@ use super::Context;
 use super::failure::{Failure, Kind};
 use super::output::{Document, Format};
 use super::table::{Align, Table};
+use crate::app::vocabulary;
 use crate::config::layers::Flags;
 use crate::config::origin::{ConfigError, Origin, Problem};
 use crate::config::values::ShownValue;
 use crate::config::{Config, schema};
 use crate::domain::credential::{CredentialSource, SecretSource};
+use crate::keymap::{Keymap, KeymapError};
+use crate::theme::{Choice, Depth, Theme};
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -110,7 +113,7 @@ impl From<&Problem> for ShownProblem {
 }
 
 fn check(context: &mut Context<'_>) -> Result<(), Failure> {
-    let loaded = context.load(Flags::default());
+    let loaded = context.load(Flags::default()).and_then(usable);
     if context.output.format != Format::Text {
         let problems = match &loaded {
             Ok(_) => Vec::new(),
@@ -145,6 +148,27 @@ fn check(context: &mut Context<'_>) -> Result<(), Failure> {
         )?;
     }
     Ok(())
+}
+
+/// What the configuration names must be there: its theme, and commands for its keys.
+fn usable(config: Config) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    let folder = config.paths.config_dir.join("themes");
+    let choice = Choice { name: &config.personal.theme, folder: Some(&folder), depth: Depth::Full, unicode: true };
+    if let Err(error) = Theme::load(&choice) {
+        problems.push(Problem { origin: config.origin("theme").clone(), message: error.to_string(), hint: None });
+    }
+    if let Err(errors) = Keymap::load(&vocabulary(), &config.personal.keys) {
+        let problem = |error: KeymapError| {
+            let message = error.to_string();
+            // The message begins with the setting: `keys.global.quit: ...`.
+            let setting = message.split(':').next().unwrap_or_default();
+            let origin = config.origins.get(setting).cloned().unwrap_or(Origin::WholeFile(config.file.clone()));
+            Problem { origin, message, hint: None }
+        };
+        problems.extend(errors.into_iter().map(problem));
+    }
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(problems)) }
 }
 
 /// What is in force.

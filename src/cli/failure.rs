@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// What kind of failure it is. Each has an exit code of its own, which scripts may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A defect of this program.

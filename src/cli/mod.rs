@@ -2,10 +2,16 @@
 
 pub mod args;
 pub mod config;
+mod console;
 pub mod failure;
 pub mod init;
 pub mod output;
+pub mod pipelines;
 pub mod reference;
+pub mod run;
+pub mod runs;
+pub mod status;
+pub mod sweep;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -78,8 +84,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = std::io::BufWriter::new(stdout);
     let output = Output { format: global.output, color, out: &mut out };
     let result = run(&arguments, &mut Context { global, environment: &environment, output });
-    match result.and_then(|()| out.flush().map_err(Failure::from)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from)) {
+        Ok(code) => ExitCode::from(code),
         Err(failure) if failure.reader_left() => ExitCode::SUCCESS,
         Err(failure) => {
             report(&failure, global.output, &mut std::io::stderr().lock());
@@ -88,29 +94,34 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<(), Failure> {
+/// Does what was asked, and gives the exit code.
+fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> {
     let Some(command) = &arguments.command else {
-        let help = Arguments::command().render_help();
-        return Ok(write!(context.output.out, "{help}")?);
+        return console::run(&arguments.console, context);
     };
     if let Some(flag) = arguments.console.given() {
         return Err(Failure::new(Kind::User, format!("{flag} is for the console, not for a subcommand"))
             .hint("Leave the flag away, or put it behind the subcommand if that opens the console."));
     }
     match command {
+        Command::Status(flags) => status::run(flags, context),
+        Command::Runs(flags) => runs::run(flags, context),
+        Command::Run(command) => run::run(command, context),
+        Command::Pipelines(flags) => pipelines::run(flags, context),
         Command::Config(command) => config::run(command, context),
         Command::Init => init::run(context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "lakeshift", &mut script);
-            Ok(context.output.out.write_all(&script)?)
+            context.output.out.write_all(&script).map_err(Failure::from)
         }
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-            Ok(context.output.out.write_all(&page)?)
+            context.output.out.write_all(&page).map_err(Failure::from)
         }
     }
+    .map(|()| 0)
 }
 
 /// Says what went wrong: three parts for a person, one JSON document for a program.

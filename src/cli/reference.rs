@@ -10,13 +10,23 @@ use serde_json::Value;
 use super::args::Arguments;
 use super::failure::Kind;
 use super::output::schema_of;
-use super::{config, init};
+use super::{config, init, pipelines, run, runs, status};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
 
 /// The JSON schemas of all that subcommands print for programs, by the name of their file.
 pub fn documents() -> Vec<(String, Value)> {
-    let schemas = [schema_of::<config::Checked>(), schema_of::<config::Shown>(), schema_of::<init::Made>()];
+    let schemas = [
+        schema_of::<status::FleetStatus>(),
+        schema_of::<runs::RunList>(),
+        schema_of::<runs::ShownRun>(),
+        schema_of::<run::RunPage>(),
+        schema_of::<pipelines::PipelineList>(),
+        schema_of::<pipelines::ShownPipeline>(),
+        schema_of::<config::Checked>(),
+        schema_of::<config::Shown>(),
+        schema_of::<init::Made>(),
+    ];
     schemas.into_iter().map(|schema| (file_name(schema["$id"].as_str().unwrap_or_default()), schema)).collect()
 }
 

@@ -28,6 +28,8 @@ pub enum Paint {
     Good,
     /// What wants action.
     Bad,
+    /// What may want action.
+    Warning,
     /// What is going on.
     Active,
     /// Production.
@@ -41,6 +43,7 @@ impl Paint {
             Self::Muted => "2",
             Self::Good => "32",
             Self::Bad => "1;31",
+            Self::Warning => "33",
             Self::Active => "36",
             Self::Loud => "7",
         }
@@ -89,6 +92,18 @@ impl Table {
     /// # Errors
     /// When the output cannot be written.
     pub fn print(&self, out: &mut dyn Write, color: bool) -> Result<(), Failure> {
+        self.write(true, out, color)
+    }
+
+    /// Prints the rows alone.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn print_rows(&self, out: &mut dyn Write, color: bool) -> Result<(), Failure> {
+        self.write(false, out, color)
+    }
+
+    fn write(&self, with_header: bool, out: &mut dyn Write, color: bool) -> Result<(), Failure> {
         let widths: Vec<usize> = self
             .columns
             .iter()
@@ -99,7 +114,7 @@ impl Table {
             })
             .collect();
         let header: Vec<Cell> = self.columns.iter().map(|(header, _)| Cell::painted(header, Paint::Muted)).collect();
-        for row in std::iter::once(&header).chain(&self.rows) {
+        for row in with_header.then_some(&header).into_iter().chain(&self.rows) {
             let last = row.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |at| at + 1);
             for (at, (cell, (_, align))) in row.iter().zip(&self.columns).take(last).enumerate() {
                 let fill = " ".repeat(widths[at] - cell.text.width());

@@ -277,3 +277,76 @@ fn color_is_for_terminals_unless_it_is_asked_for() {
     assert!(home.run(&["config", "show", "--color", "always"]).ok().contains('\u{1b}'));
     assert!(!home.set("NO_COLOR", "1").run(&["config", "show", "--color", "never"]).ok().contains('\u{1b}'));
 }
+
+/// A fleet of which nothing can be reached: one without a listener, one without a credential.
+const UNREACHABLE: &str = r#"
+[auth.prod]
+reader = { token_env = "PROD_TOKEN" }
+[auth.dev]
+reader = { token_env = "NO_TOKEN" }
+
+[[workspaces]]
+name = "prod"
+environment = "prod"
+host = "http://127.0.0.1:1"
+
+[[workspaces]]
+name = "dev"
+environment = "dev"
+host = "http://127.0.0.1:2"
+"#;
+
+#[test]
+fn what_cannot_be_read_is_said_and_has_an_exit_code() {
+    let home = Home::with_config(UNREACHABLE).set("PROD_TOKEN", "dapi00c0ffee");
+    let dev = ["--workspace", "dev"];
+    for command in [&["status"][..], &["runs"], &["pipelines"], &["run", "show", "5"]] {
+        let ran = home.run(&[command, &dev].concat());
+        assert_eq!(ran.code(), 4, "{command:?}: {}", ran.stderr());
+        assert!(ran.stderr().contains("NO_TOKEN is not set"), "{command:?}: {}", ran.stderr());
+        assert!(!(ran.stdout() + &ran.stderr()).contains("c0ffee"));
+    }
+    let ran = home.run(&["status"]);
+    assert_eq!(ran.code(), 5, "{}", ran.stderr());
+    assert!(ran.stdout().contains("nothing wants a person in what could be read"), "{}", ran.stdout());
+    assert!(ran.stderr().contains("prod could not be read"), "{}", ran.stderr());
+}
+
+#[test]
+fn a_program_is_told_what_could_not_be_read() {
+    let home = Home::with_config(UNREACHABLE);
+    for (command, objects) in [("status", "objects"), ("runs", "runs"), ("pipelines", "pipelines")] {
+        let ran = home.run(&[command, "--workspace", "dev", "--output", "json"]);
+        let document = ran.document();
+        assert_eq!(document[objects], serde_json::json!([]));
+        assert!(document["workspaces"][0]["jobs"]["failure"].as_str().expect("why").contains("NO_TOKEN"));
+        assert!(document["workspaces"][0]["jobs"]["observed_at"].is_null());
+    }
+    let lines = home.run(&["runs", "--workspace", "dev", "--output", "ndjson"]);
+    assert_eq!((lines.stdout().as_str(), lines.code()), ("", 4));
+}
+
+#[test]
+fn a_workspace_that_is_not_there_is_told_from_those_that_are() {
+    let ran = Home::with_config(UNREACHABLE).run(&["runs", "--workspace", "prd"]);
+    assert_eq!(ran.code(), 2);
+    assert!(ran.stderr().contains("It has prod, dev."), "{}", ran.stderr());
+}
+
+#[test]
+fn without_a_terminal_the_console_refuses_and_names_the_way_for_scripts() {
+    let ran = Home::with_config(CONFIG).run(&[]);
+    assert_eq!((ran.code(), ran.stdout().as_str()), (2, ""));
+    assert!(ran.stderr().contains("needs a terminal") && ran.stderr().contains("lakeshift status"), "{}", ran.stderr());
+}
+
+#[test]
+fn config_check_knows_themes_and_commands() {
+    let home = Home::with_config(
+        &CONFIG.replace("dark", "drak").replace("[auth.prod]", "[keys.global]\nquiet = ['q']\n[auth.prod]"),
+    );
+    let ran = home.run(&["config", "check"]);
+    assert_eq!(ran.code(), 3);
+    assert!(ran.stderr().contains("config.toml:2:9: no theme is called `drak`"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("config.toml:5:9: keys.global.quiet"), "{}", ran.stderr());
+}

@@ -1,0 +1,275 @@
+//! `lakeshift status`: is anything on fire, where, since when.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Failure;
+use super::output::{Document, Format};
+use super::sweep::{
+    ShownWorkspace, SweepFlags, Swept, ago, environment_cell, instant, status_cell, status_word, sweep, took,
+};
+use super::table::{Align, Cell, Paint, Table};
+use crate::domain::Instant;
+use crate::domain::fleet::{Counts, FleetRow, Object, SortKey, Source, rows};
+use crate::domain::snapshot::{Freshness, WorkspaceSnapshot};
+use crate::ui::text;
+
+/// What `status` is asked.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusFlags {
+    /// Which workspaces, and how closely.
+    #[command(flatten)]
+    pub sweep: SweepFlags,
+    /// List everything, not only what wants a person.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// How the fleet is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FleetStatus {
+    /// When it was looked at.
+    at: String,
+    /// How many objects of which kind there are in all workspaces.
+    counts: ShownCounts,
+    /// The workspaces, and how much of each could be read.
+    workspaces: Vec<ShownWorkspace>,
+    /// What wants a person, the most urgent first; everything, if everything was asked for.
+    objects: Vec<ShownObject>,
+}
+
+impl Document for FleetStatus {
+    const SCHEMA: &'static str = "lakeshift.status/1";
+}
+
+/// How many objects of which kind there are.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShownCounts {
+    /// Jobs and pipelines; a pipeline that a job updates is part of that job.
+    total: usize,
+    /// Failed, and not running again.
+    failing: usize,
+    /// Streams that are behind.
+    lagging: usize,
+    /// Something of them is going on.
+    active: usize,
+    /// Running for much longer than usual.
+    running_long: usize,
+}
+
+impl From<Counts> for ShownCounts {
+    fn from(counts: Counts) -> Self {
+        let Counts { total, failing, lagging, running, long } = counts;
+        Self { total, failing, lagging, active: running, running_long: long }
+    }
+}
+
+/// A job or a pipeline.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShownObject {
+    /// Its workspace.
+    workspace: String,
+    /// `dev`, `staging` or `prod`.
+    environment: String,
+    /// `job` or `pipeline`.
+    kind: String,
+    /// Its id as the vendor spells it.
+    id: String,
+    /// Its name without development prefix.
+    name: String,
+    /// 1 is the most important.
+    tier: Option<u8>,
+    /// The product that it belongs to.
+    product: Option<String>,
+    /// Who answers for it.
+    owner: Option<String>,
+    /// Whether it is in the scope of SOX.
+    sox: bool,
+    /// Where it stands: `failed`, `lagging`, `running`, `ok`, ...
+    status: String,
+    /// Whether it wants a person.
+    problem: bool,
+    /// Since when it stands there (workspace time).
+    since: Option<String>,
+    /// How long the newest run took or has taken, in milliseconds.
+    took_ms: Option<u64>,
+    /// The median of the runs before, in milliseconds; none if too few are known.
+    usual_ms: Option<u64>,
+    /// How far behind a stream is, in seconds.
+    lag_s: Option<u64>,
+    /// Why the newest run failed, if it did and its output could be read.
+    failure: Option<ShownFailure>,
+}
+
+/// Why a run failed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ShownFailure {
+    /// The run.
+    pub run_id: u64,
+    /// The task that failed first.
+    pub task: String,
+    /// The first line of its error.
+    pub error: String,
+}
+
+/// A row with its workspace's time.
+struct Dated {
+    row: FleetRow,
+    now: Instant,
+}
+
+/// Runs `lakeshift status`.
+pub(super) fn run(flags: &StatusFlags, context: &mut Context<'_>) -> Result<(), Failure> {
+    let swept = sweep(context, &flags.sweep)?;
+    print(&swept, flags.all, context)?;
+    swept.verdict(true, true)
+}
+
+fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Failure> {
+    let mut rows: Vec<Dated> = swept.snapshots.iter().flat_map(|snapshot| dated(snapshot, swept)).collect();
+    let counts = Counts::of(rows.iter().map(|dated| &dated.row));
+    rows.retain(|dated| all || dated.row.urgency.is_problem());
+    rows.sort_by(|a, b| SortKey::Urgency.compare(&a.row, &b.row, a.now));
+    if context.output.format != Format::Text {
+        return context.output.document(&FleetStatus {
+            at: instant(swept.now),
+            counts: counts.into(),
+            workspaces: swept.workspaces(),
+            objects: rows.iter().map(Dated::shown).collect(),
+        });
+    }
+    let (out, color) = (&mut context.output.out, context.output.color);
+    let mut table = Table::new(&[
+        ("ENV", Align::Left),
+        ("WORKSPACE", Align::Left),
+        ("OBJECTS", Align::Right),
+        ("FAILING", Align::Right),
+        ("LAGGING", Align::Right),
+        ("ACTIVE", Align::Right),
+        ("DATA", Align::Left),
+    ]);
+    for snapshot in &swept.snapshots {
+        let counts = Counts::of(dated(snapshot, swept).iter().map(|dated| &dated.row));
+        table.row([
+            environment_cell(snapshot.workspace.environment),
+            Cell::from(snapshot.workspace.name.as_str()),
+            Cell::from(counts.total.to_string()),
+            problems(counts.failing),
+            problems(counts.lagging),
+            Cell::from(counts.running.to_string()),
+            data(snapshot, swept.now),
+        ]);
+    }
+    table.print(out, color)?;
+    writeln!(out)?;
+    if rows.is_empty() {
+        let whole = swept.verdict(true, true).is_ok();
+        let words = if whole { "nothing wants a person" } else { "nothing wants a person in what could be read" };
+        writeln!(out, "{words}")?;
+        return Ok(());
+    }
+    objects(&rows).print(out, color)
+}
+
+fn dated(snapshot: &WorkspaceSnapshot, swept: &Swept) -> Vec<Dated> {
+    let now = snapshot.world_now(swept.now);
+    rows(snapshot, &swept.inventory, swept.now).into_iter().map(|row| Dated { row, now }).collect()
+}
+
+fn problems(number: usize) -> Cell {
+    Cell::painted(number.to_string(), if number > 0 { Paint::Bad } else { Paint::Plain })
+}
+
+fn data(snapshot: &WorkspaceSnapshot, now: Instant) -> Cell {
+    let words = |freshness: Freshness| match freshness {
+        Freshness::Loading => ("nothing read".to_owned(), Paint::Bad),
+        Freshness::Fresh { .. } => ("fresh".to_owned(), Paint::Good),
+        Freshness::Stale { age_s } => (format!("{} old", text::age(age_s)), Paint::Warning),
+        Freshness::Failed { failure, age_s: None } => (failure.brief, Paint::Bad),
+        Freshness::Failed { failure, age_s: Some(age_s) } => {
+            (format!("{}, {} old", failure.brief, text::age(age_s)), Paint::Bad)
+        }
+    };
+    let (jobs, pipelines) = (snapshot.jobs.freshness(now), snapshot.pipelines.freshness(now));
+    let worse = if matches!(jobs, Freshness::Fresh { .. }) { pipelines } else { jobs };
+    let (text, paint) = words(worse);
+    Cell::painted(text, paint)
+}
+
+fn objects(rows: &[Dated]) -> Table {
+    let mut table = Table::new(&[
+        ("ENV", Align::Left),
+        ("NAME", Align::Left),
+        ("TIER", Align::Right),
+        ("STATE", Align::Left),
+        ("SINCE", Align::Right),
+        ("TOOK", Align::Right),
+        ("USUAL", Align::Right),
+        ("LAG", Align::Right),
+        ("OWNER", Align::Left),
+        ("WHY", Align::Left),
+    ]);
+    for Dated { row, now } in rows {
+        let why = row.failure().map(|failure| format!("{}: {}", failure.task, failure.error)).unwrap_or_default();
+        table.row([
+            environment_cell(row.environment),
+            Cell::from(&row.name),
+            Cell::from(row.tier.map(|tier| tier.to_string()).unwrap_or_default()),
+            status_cell(row.status),
+            Cell::from(ago(row.since, *now)),
+            Cell::from(took(row.took_ms(*now))),
+            Cell::from(took(row.timing.usual_ms)),
+            Cell::from(row.lag_s().map(text::lag).unwrap_or_default()),
+            Cell::from(row.owner.as_deref().unwrap_or_default()),
+            Cell::from(why),
+        ]);
+    }
+    table
+}
+
+/// Why a row's newest run failed.
+trait Failed {
+    fn failure(&self) -> Option<ShownFailure>;
+}
+
+impl Failed for FleetRow {
+    fn failure(&self) -> Option<ShownFailure> {
+        match &self.source {
+            Source::Job { failure, .. } => failure.as_ref().map(|note| ShownFailure {
+                run_id: note.run.0,
+                task: note.task.clone(),
+                error: note.error.clone(),
+            }),
+            Source::Pipeline { .. } => None,
+        }
+    }
+}
+
+impl Dated {
+    fn shown(&self) -> ShownObject {
+        let Self { row, now } = self;
+        ShownObject {
+            workspace: row.id.workspace.to_string(),
+            environment: row.environment.to_string(),
+            kind: match row.id.object {
+                Object::Job(_) => "job".to_owned(),
+                Object::Pipeline(_) => "pipeline".to_owned(),
+            },
+            id: row.id.object.to_string(),
+            name: row.name.clone(),
+            tier: row.tier,
+            product: row.product.clone(),
+            owner: row.owner.clone(),
+            sox: row.sox,
+            status: status_word(row.status),
+            problem: row.urgency.is_problem(),
+            since: row.since.map(instant),
+            took_ms: row.took_ms(*now),
+            usual_ms: row.timing.usual_ms,
+            lag_s: row.lag_s(),
+            failure: row.failure(),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What `status`, `runs` and `pipelines` have in common: one complete look at the workspaces, and how to tell of it.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Context;
+use super::failure::{Failure, Kind};
+use super::table::{Cell, Paint};
+use crate::config::Config;
+use crate::config::layers::Flags;
+use crate::domain::Instant;
+use crate::domain::clock::Clock;
+use crate::domain::inventory::Inventory;
+use crate::domain::snapshot::{Section, WorkspaceSnapshot};
+use crate::domain::status::{Status, Tone};
+use crate::domain::workspace::Environment;
+use crate::runtime::clock::SystemClock;
+use crate::runtime::session::{Session, executor};
+use crate::ui::text;
+
+/// Which workspaces to look at, and how closely.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SweepFlags {
+    /// Only this workspace; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub workspace: Vec<String>,
+    /// Read each job's older runs and each pipeline's settings too, a request apiece, if the cache lacks them.
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// The workspaces as they were at one instant.
+pub(super) struct Swept {
+    /// One a workspace, in the fleet's order.
+    pub(super) snapshots: Vec<WorkspaceSnapshot>,
+    /// What the fleet says about objects.
+    pub(super) inventory: Arc<Inventory>,
+    /// When the sweep was complete, in local time.
+    pub(super) now: Instant,
+    /// The zone in which instants are shown.
+    pub(super) zone: Tz,
+}
+
+/// The seed of jitter: two processes that start at once should not ask at once.
+pub(super) fn seed() -> u64 {
+    u64::from(std::process::id())
+}
+
+/// The configuration with the workspaces that were asked for.
+pub(super) fn chosen(context: &Context<'_>, workspaces: &[String]) -> Result<Config, Failure> {
+    let mut config = context.load(Flags::default())?;
+    let known: Vec<String> = config.fleet.workspaces.iter().map(|entry| entry.name.to_string()).collect();
+    if let Some(unknown) = workspaces.iter().find(|name| !known.contains(name)) {
+        return Err(Failure::new(Kind::User, format!("the fleet has no workspace `{unknown}`"))
+            .hint(format!("It has {}.", known.join(", "))));
+    }
+    if !workspaces.is_empty() {
+        config.fleet.workspaces.retain(|entry| workspaces.iter().any(|name| name == entry.name.as_str()));
+    }
+    Ok(config)
+}
+
+/// Looks at the workspaces once.
+pub(super) fn sweep(context: &Context<'_>, flags: &SweepFlags) -> Result<Swept, Failure> {
+    let config = chosen(context, &flags.workspace)?;
+    let session = Session { config: &config, environment: context.environment, record: None, seed: seed() };
+    let snapshots = block_on(session.sweep(flags.deep))?;
+    Ok(Swept {
+        snapshots,
+        inventory: Arc::new(config.inventory()),
+        now: SystemClock.now(),
+        zone: config.personal.time_zone.0,
+    })
+}
+
+/// Waits for something asynchronous.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = executor().map_err(|error| Failure::of_system("no threads could be started", &error))?;
+    Ok(runtime.block_on(future))
+}
+
+/// A workspace and how much of it could be read.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ShownWorkspace {
+    /// Its name.
+    pub name: String,
+    /// `dev`, `staging` or `prod`.
+    pub environment: String,
+    /// Its address.
+    pub host: String,
+    /// What could be read of its jobs and runs.
+    pub jobs: ShownFeed,
+    /// What could be read of its pipelines.
+    pub pipelines: ShownFeed,
+}
+
+/// What could be read of a listing.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ShownFeed {
+    /// When what is told here was read; none if nothing ever was.
+    pub observed_at: Option<String>,
+    /// Why it could not be read now; then what is told is what an earlier look left.
+    pub failure: Option<String>,
+    /// The vendor's request id of that failure.
+    pub request_id: Option<String>,
+}
+
+impl ShownFeed {
+    fn of<T>(section: &Section<T>) -> Self {
+        Self {
+            observed_at: section.observed_at.map(instant),
+            failure: section.failure.as_ref().map(|failure| failure.message.clone()),
+            request_id: section.failure.as_ref().and_then(|failure| failure.request_id.clone()),
+        }
+    }
+}
+
+impl Swept {
+    /// Every workspace and how much of it could be read.
+    pub(super) fn workspaces(&self) -> Vec<ShownWorkspace> {
+        let shown = |snapshot: &WorkspaceSnapshot| ShownWorkspace {
+            name: snapshot.workspace.name.to_string(),
+            environment: snapshot.workspace.environment.to_string(),
+            host: snapshot.workspace.host.clone(),
+            jobs: ShownFeed::of(&snapshot.jobs),
+            pipelines: ShownFeed::of(&snapshot.pipelines),
+        };
+        self.snapshots.iter().map(shown).collect()
+    }
+
+    /// An error if a listing that was needed could not be read. What could be read has been printed by then.
+    pub(super) fn verdict(&self, jobs: bool, pipelines: bool) -> Result<(), Failure> {
+        let mut kind = None;
+        let mut lines = Vec::new();
+        for snapshot in &self.snapshots {
+            let of_jobs = snapshot.jobs.failure.as_ref().filter(|_| jobs);
+            let of_pipelines = snapshot.pipelines.failure.as_ref().filter(|_| pipelines);
+            let Some(failure) = of_jobs.or(of_pipelines) else { continue };
+            lines.push(format!("{} could not be read: {}", snapshot.workspace.name, failure.message));
+            kind = kind.max(Some(kind_of(&failure.brief)));
+        }
+        match kind {
+            None => Ok(()),
+            Some(kind) => Err(Failure::new(kind, lines.join("\n"))
+                .hint("What was read before, if anything, is shown above with its age.")),
+        }
+    }
+}
+
+/// Whether a failure of a feed is one of credentials, by the words that the header shows.
+fn kind_of(brief: &str) -> Kind {
+    let signs_in = ["401 ", "no credential", "sign in again", "client refused", "no databricks command"];
+    if signs_in.iter().any(|words| brief.starts_with(words)) { Kind::Auth } else { Kind::Remote }
+}
+
+/// An instant for programs: RFC 3339 in UTC.
+pub(super) fn instant(at: Instant) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// An instant for people, in their zone; the zone stands in the column's header.
+pub(super) fn local(at: Option<Instant>, zone: Tz) -> String {
+    at.map(|at| at.with_timezone(&zone).format("%m-%d %H:%M").to_string()).unwrap_or_default()
+}
+
+/// How long ago something was.
+pub(super) fn ago(at: Option<Instant>, now: Instant) -> String {
+    let age_s = |at: Instant| u64::try_from(now.signed_duration_since(at).num_seconds()).unwrap_or(0);
+    at.map(|at| text::age(age_s(at))).unwrap_or_default()
+}
+
+/// A duration in milliseconds for people.
+pub(super) fn took(ms: Option<u64>) -> String {
+    ms.map(text::duration).unwrap_or_default()
+}
+
+/// The environment's word.
+pub(super) fn environment_cell(environment: Environment) -> Cell {
+    let paint = if environment == Environment::Prod { Paint::Loud } else { Paint::Plain };
+    Cell::painted(environment.label(), paint)
+}
+
+/// A status's word.
+pub(super) fn status_cell(status: Status) -> Cell {
+    let paint = match status.tone() {
+        Tone::Danger => Paint::Bad,
+        Tone::Warning => Paint::Warning,
+        Tone::Active | Tone::Waiting => Paint::Active,
+        Tone::Good => Paint::Good,
+        Tone::Quiet => Paint::Muted,
+    };
+    Cell::painted(status.word(), paint)
+}
+
+/// A status for programs: its word with underscores.
+pub(super) fn status_word(status: Status) -> String {
+    serde_json::to_value(status).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_signs_in_with_is_told_apart_from_what_a_network_does() {
+        assert_eq!(kind_of("401 token expired"), Kind::Auth);
+        assert_eq!(kind_of("no credential"), Kind::Auth);
+        assert_eq!(kind_of("no connection"), Kind::Remote);
+        assert_eq!(kind_of("403 permission denied"), Kind::Remote);
+    }
+
+    #[test]
+    fn every_status_has_a_word_for_programs() {
+        assert_eq!(status_word(Status::TimedOut), "timed_out");
+        assert!(Status::ALL.iter().all(|status| !status_word(*status).is_empty()));
+    }
+}
