@@ -235,7 +235,13 @@ pub static GLOBALS: [Command; 24] = [
     plain("next-pane", "next pane", "Move to the next pane.", Group::Move, Action::Move(Motion::NextPane)),
     plain("previous-pane", "pane before", "Move to the pane before.", Group::Move, Action::Move(Motion::PreviousPane)),
     plain("open", "open", "Open what is under the cursor.", Group::Look, Action::Open),
-    plain("back", "back", "Go one step back: clear the filter, then leave the screen.", Group::Go, Action::Back),
+    plain(
+        "back",
+        "back",
+        "Go one step back: within the screen, then clear the filter, then leave the screen.",
+        Group::Go,
+        Action::Back,
+    ),
     plain("filter", "filter", "Show only rows that hold all words of a filter.", Group::Look, Action::Filter)
         .given(has_filter),
     plain("sort", "sort", "Sort by the next column.", Group::Look, Action::Sort).given(has_sort),

@@ -149,14 +149,14 @@ impl Model {
         }
     }
 
-    /// One step back: the filter first, then within the screen, then the screen.
+    /// One step back: within the screen first, then the filter, then the screen.
     fn back(&mut self) {
         let last = self.screens.len() - 1;
         let page = self.screens[last].page_mut();
-        if page.filter().is_some_and(|filter| !filter.is_empty()) {
-            page.set_filter("", &self.shared);
-        } else if page.back(&self.shared) {
+        if page.back(&self.shared) {
             // The screen went back within itself.
+        } else if page.filter().is_some_and(|filter| !filter.is_empty()) {
+            page.set_filter("", &self.shared);
         } else if last > 0 {
             self.screens.pop();
         } else {

@@ -224,6 +224,14 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_themes_names_every_theme_and_role() {
+        let page = include_str!("../../docs/themes.md");
+        let names = Role::ALL.iter().map(|role| role.name()).chain(Theme::built_in().map(str::to_owned));
+        let missing: Vec<_> = names.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn fixed_colors_can_be_read() {
         let mut checked = 0;
         for name in Theme::built_in() {

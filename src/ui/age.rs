@@ -23,3 +23,11 @@ pub fn part(freshness: &Freshness, look: &Look<'_>) -> Option<Part> {
         }
     })
 }
+
+/// Whether rows are drawn as old ones, as a [`crate::ui::widgets::table::Rows`] wants to know it.
+pub fn is_old<R>(freshness: &Freshness) -> fn(&R) -> bool {
+    match freshness {
+        Freshness::Stale { .. } | Freshness::Failed { .. } => |_| true,
+        Freshness::Fresh { .. } | Freshness::Loading => |_| false,
+    }
+}

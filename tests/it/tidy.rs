@@ -224,6 +224,10 @@ fn names_path(code: &str, path: &str) -> bool {
 }
 
 fn offences(path: &str, text: &str) -> Vec<String> {
+    // A test module may import what it likes, at the end of a file as well as in one of its own.
+    if path.ends_with("/tests.rs") {
+        return Vec::new();
+    }
     let Some(rule) = RULES.iter().find(|rule| {
         (path == rule.room || path.starts_with(&format!("{}/", rule.room)) || path == format!("{}.rs", rule.room))
             && rule.file.is_none_or(|file| path.ends_with(file))

@@ -45,3 +45,8 @@ pub static SPEC: Spec = Spec {
     footer: &["back", "next-pane", "level", "filter", "open"],
     sorts: false,
 };
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

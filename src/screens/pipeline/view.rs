@@ -81,7 +81,7 @@ const GUARDS: [Column<Guard>; 6] = [
         look.span(role, passed.unwrap_or_default()).into()
     }),
     right("FAILED", 10, 0, |guard, _, _| thousands(guard.expectation.failed).into()),
-    right("DROPPED", 10, 2, |guard, _, _| thousands(guard.dropped).into()),
+    right("FLOW DROPS", 10, 2, |guard, _, _| thousands(guard.dropped).into()),
     column("FAILING", Width::Share { min: 12, max: 60 }, 1, |guard, look, width| {
         let samples = peaks(&guard.failing, usize::from(width));
         look.span(Role::Accent, sparkline(&samples, usize::from(width), None, look.glyphs())).into()
@@ -121,18 +121,21 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         prose::draw(frame, within(area, layout::text(size)), &state.prose(shared), state.scroll(), look);
         return;
     }
+    let freshness = state.freshness(shared.now);
     let (flow, guard, event) = state.cursors();
     let place = within(area, layout.flows);
     if flows.is_empty() {
         let text = " No flow has reported yet: flows appear with the first events of an update.";
         frame.render_widget(Line::from(look.span(Role::Muted, text)), place);
     } else {
-        let rows = Rows { len: flows.len(), at: &|at| flows.get(at), selected: Some(flow), stale: |_| false };
+        let rows =
+            Rows { len: flows.len(), at: &|at| flows.get(at), selected: Some(flow), stale: age::is_old(&freshness) };
         Table { columns: &FLOWS, sort: None, focused: state.pane() == Pane::Flows }.draw(frame, place, &rows, look);
     }
     if let Some(place) = layout.expectations {
         let guards = state.guards();
-        let rows = Rows { len: guards.len(), at: &|at| guards.get(at), selected: Some(guard), stale: |_| false };
+        let rows =
+            Rows { len: guards.len(), at: &|at| guards.get(at), selected: Some(guard), stale: age::is_old(&freshness) };
         let focused = state.pane() == Pane::Expectations;
         Table { columns: &GUARDS, sort: None, focused }.draw(frame, within(area, place), &rows, look);
     }
@@ -142,7 +145,12 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         frame.render_widget(Line::from(look.span(Role::Muted, format!(" {}", no_events(state)))), place);
         return;
     }
-    let rows = Rows { len: state.events_len(), at: &|at| state.event_at(at), selected: Some(event), stale: |_| false };
+    let rows = Rows {
+        len: state.events_len(),
+        at: &|at| state.event_at(at),
+        selected: Some(event),
+        stale: age::is_old(&freshness),
+    };
     Table { columns: &EVENTS, sort: None, focused: state.pane() == Pane::Events }.draw(frame, place, &rows, look);
     detail(state, look, frame, within(area, layout.detail));
 }

@@ -73,3 +73,8 @@ pub static SPEC: Spec = Spec {
     footer: &["back", "trace", "output", "zoom", "copy"],
     sorts: false,
 };
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use super::{State, Tab};
 use crate::app::model::Shared;
 use crate::app::prose::Prose;
+use crate::domain::job::Cadence;
 use crate::domain::measure::pad_end;
 use crate::domain::run::{Output, Run, RunState, TaskRun};
 use crate::domain::status::Status;
@@ -192,7 +193,8 @@ fn details(state: &State, run: &Run, task: Option<&TaskRun>, context: &Context) 
     prose.push(Prose::heading(format!("run {}  {}", run.id, word(&run.state))));
     prose.push(fact("job", &run.job.to_string()));
     prose.extend(times(run.started_at, run.ended_at, context));
-    prose.extend((!run.trigger.is_empty()).then(|| fact("trigger", &line(&run.trigger))));
+    let trigger = trigger(state, run);
+    prose.extend((!trigger.is_empty()).then(|| fact("trigger", &trigger)));
     prose.extend(run.creator.iter().map(|who| fact("started by", &line(who))));
     prose.extend((!run.message.is_empty()).then(|| fact("says", &line(&run.message))));
     prose.extend(run.page_url.iter().map(|url| fact("page", &line(url))));
@@ -208,6 +210,24 @@ fn details(state: &State, run: &Run, task: Option<&TaskRun>, context: &Context) 
         }));
     }
     prose
+}
+
+/// What started the run, in words; a kind that this version does not know as the wire spells it.
+pub(super) fn trigger(state: &State, run: &Run) -> String {
+    let cadence = state.detail.value.as_ref().and_then(|detail| detail.job.as_ref()).map(|job| &job.cadence);
+    match (run.trigger.as_str(), cadence) {
+        ("PERIODIC", Some(Cadence::Cron { expression, zone, .. })) => {
+            format!("cron {} {}", line(expression), line(zone))
+        }
+        ("PERIODIC", _) => "by schedule".to_owned(),
+        ("ONE_TIME", _) => "by hand".to_owned(),
+        ("RUN_JOB_TASK", _) => "by another job".to_owned(),
+        ("FILE_ARRIVAL", _) => "by new files".to_owned(),
+        ("TABLE", _) => "by a table's change".to_owned(),
+        ("CONTINUOUS" | "CONTINUOUS_RESTART", _) => "continuous".to_owned(),
+        ("RETRY", _) => "by retry".to_owned(),
+        (other, _) => line(other).to_lowercase().replace('_', " "),
+    }
 }
 
 fn times(from: Option<Instant>, to: Option<Instant>, context: &Context) -> Vec<Prose> {

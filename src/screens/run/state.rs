@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::grid::Grid;
+use super::grid::{Grid, TaskRow};
 use super::{layout, prose};
 use crate::app::message::Feed;
 use crate::app::model::Shared;
@@ -12,7 +12,7 @@ use crate::app::prose::{Prose, furthest};
 use crate::domain::Instant;
 use crate::domain::fleet::{FleetRow, Object, ObjectId};
 use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
-use crate::domain::run::{Output, Run, TaskRun};
+use crate::domain::run::{Output, Run, RunState, TaskRun};
 use crate::domain::snapshot::{FeedFailure, Freshness, RunDetail, Section};
 use crate::domain::status::Status;
 
@@ -264,8 +264,9 @@ impl State {
         self.shown.get_or_insert(detail.run.id);
         self.detail = Section { value: Some(detail), observed_at: Some(now), failure: None, interval_s, cached: false };
         self.renew();
-        if first {
-            self.seek_failure();
+        if first && !self.seek_failure() {
+            let active = |row: &TaskRow| row.task.as_ref().is_some_and(|task| task.state == RunState::Running);
+            self.select(self.grid.rows.iter().position(active).unwrap_or(0));
         }
     }
 

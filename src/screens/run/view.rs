@@ -5,10 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
 use super::grid::{RUNS, TaskRow};
-use super::layout;
 use super::{Asked, Pane, State, Tab};
+use super::{layout, prose as words};
 use crate::app::model::Shared;
-use crate::domain::job::Cadence;
 use crate::domain::run::{Run, RunState, TaskRun};
 use crate::domain::snapshot::Freshness;
 use crate::domain::status::Status;
@@ -98,24 +97,32 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         return;
     };
     if let Some(place) = layout.grid {
-        grid(state, run, look, frame, within(area, place));
+        grid(state, run, &state.freshness(shared.now), look, frame, within(area, place));
     }
     let text_focused = state.pane() == Pane::Text;
     let titles = Tab::ALL.map(Tab::title);
-    let mut line = tabs::line(titles, state.tab().position(), text_focused, look);
-    line.spans.insert(0, Span::raw(" "));
-    frame.render_widget(line, within(area, layout.tabs));
+    let line = tabs::line(titles, state.tab().position(), text_focused, look);
+    let right =
+        if layout.grid.is_some() { vec![Part::dropped(1, [look.span(Role::Muted, legend(look))])] } else { Vec::new() };
+    Bar { left: vec![Part::fixed(line.spans)], right }.draw(look, frame, within(area, layout.tabs));
     prose::draw(frame, within(area, layout.text), &state.prose(shared), state.scroll(), look);
 }
 
-fn grid(state: &State, run: &Run, look: &Look<'_>, frame: &mut Frame<'_>, area: Rect) {
+/// What the shades of the bars mean.
+fn legend(look: &Look<'_>) -> String {
+    let glyphs = look.glyphs();
+    format!("{} queued  {} set-up  {} running", glyphs.shade_light, glyphs.shade_medium, glyphs.shade_full)
+}
+
+fn grid(state: &State, run: &Run, freshness: &Freshness, look: &Look<'_>, frame: &mut Frame<'_>, area: Rect) {
     let rows = &state.grid().rows;
     if rows.is_empty() {
         let text = if run.state.is_active() { "No task has started yet." } else { "This run has no tasks." };
         frame.render_widget(Text::from(look.span(Role::Muted, format!(" {text}"))), area);
         return;
     }
-    let rows = Rows { len: rows.len(), at: &|at| rows.get(at), selected: Some(state.row()), stale: |_| false };
+    let stale = age::is_old(freshness);
+    let rows = Rows { len: rows.len(), at: &|at| rows.get(at), selected: Some(state.row()), stale };
     Table { columns: &COLUMNS, sort: None, focused: state.pane() == Pane::Tasks }.draw(frame, area, &rows, look);
 }
 
@@ -130,19 +137,27 @@ fn title(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     }
     let mut right = Vec::new();
     if let Some(run) = run {
-        left.push(Part::dropped(2, [Span::raw(format!("run {}", run.id))]));
-        left.push(Part::fixed(standing(run, row.and_then(|row| row.timing.usual_ms), look)));
+        left.push(Part::dropped(4, [Span::raw(format!("run {}", run.id))]));
+        let mut standing = vec![look.status(Status::from(&run.state), "")];
+        standing.extend(run.ended_at.map(|at| Span::raw(format!(" {} {}", look.instant(at), look.zone_name()))));
+        left.push(Part::fixed(standing));
+        if let Some(took_ms) = run.took_ms(look.now) {
+            let joint = if run.state.is_active() { "for" } else { "after" };
+            left.push(Part::dropped(1, [Span::raw(format!("{joint} {}", duration(took_ms)))]));
+        }
+        if let Some(usual_ms) = row.and_then(|row| row.timing.usual_ms) {
+            left.push(Part::dropped(2, [look.span(Role::Muted, format!("usual {}", duration(usual_ms)))]));
+        }
         if run.attempt > 0 {
-            left.push(Part::dropped(4, [Span::raw(format!("attempt {}", run.attempt + 1))]));
+            left.push(Part::dropped(5, [Span::raw(format!("attempt {}", run.attempt + 1))]));
         }
-        if !run.repairs.is_empty() {
-            left.push(Part::dropped(
-                4,
-                [Span::raw(format!("repaired {} times", run.repairs.len()).replace(" 1 times", " once"))],
-            ));
+        match run.repairs.len() {
+            0 => {}
+            1 => left.push(Part::dropped(5, [Span::raw("repaired once")])),
+            times => left.push(Part::dropped(5, [Span::raw(format!("repaired {times} times"))])),
         }
-        let trigger = trigger(state, run);
-        right.extend((!trigger.is_empty()).then(|| Part::dropped(5, [look.span(Role::Muted, trigger)])));
+        let trigger = words::trigger(state, run);
+        right.extend((!trigger.is_empty()).then(|| Part::dropped(6, [look.span(Role::Muted, trigger)])));
     }
     if let Some(newer) = state.newer() {
         let word = format!("newer run {}", look.glyphs().arrow);
@@ -153,60 +168,20 @@ fn title(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     Bar { left, right }
 }
 
-/// How the run stands, since when, how long it took and how long it usually takes.
-fn standing(run: &Run, usual_ms: Option<u64>, look: &Look<'_>) -> Vec<Span<'static>> {
-    let status = Status::from(&run.state);
-    let mut spans = vec![look.status(status, "")];
-    let mut words = String::new();
-    if let Some(at) = run.ended_at {
-        words.push_str(&format!(" {} {}", look.instant(at), look.zone_name()));
-    }
-    if let Some(took_ms) = run.took_ms(look.now) {
-        words.push_str(if run.state.is_active() { " for " } else { " after " });
-        words.push_str(&duration(took_ms));
-    }
-    if let Some(usual_ms) = usual_ms {
-        words.push_str(&format!(" (usual {})", duration(usual_ms)));
-    }
-    spans.push(Span::raw(words));
-    spans
-}
-
-/// What started the run, in words; a kind that this version does not know as the wire spells it.
-fn trigger(state: &State, run: &Run) -> String {
-    let cadence = state.detail.value.as_ref().and_then(|detail| detail.job.as_ref()).map(|job| &job.cadence);
-    match (run.trigger.as_str(), cadence) {
-        ("PERIODIC", Some(Cadence::Cron { expression, zone, .. })) => {
-            format!("cron {} {}", outside::line(expression), outside::line(zone))
-        }
-        ("PERIODIC", _) => "by schedule".to_owned(),
-        ("ONE_TIME", _) => match &run.creator {
-            Some(who) => format!("by hand: {}", outside::line(who)),
-            None => "by hand".to_owned(),
-        },
-        ("RUN_JOB_TASK", _) => "by another job".to_owned(),
-        ("FILE_ARRIVAL", _) => "by new files".to_owned(),
-        ("TABLE", _) => "by a table's change".to_owned(),
-        ("CONTINUOUS" | "CONTINUOUS_RESTART", _) => "continuous".to_owned(),
-        ("RETRY", _) => "by retry".to_owned(),
-        (other, _) => outside::line(other).to_lowercase().replace('_', " "),
-    }
-}
-
 /// Why there is no run to show, and what to do about it.
 fn nothing(state: &State, shared: &Shared, look: &Look<'_>) -> Vec<String> {
     let what = match state.asked() {
-        Asked::Newest(job) => format!("the newest run of job {job}"),
+        Asked::Newest(job) => format!("newest run of job {job}"),
         Asked::Run(run) => format!("run {run}"),
     };
     match state.freshness(shared.now) {
         Freshness::Failed { failure, .. } => {
-            let mut said = vec![format!("{what} cannot be shown."), outside::line(&failure.message)];
+            let mut said = vec![format!("The {what} cannot be shown."), outside::line(&failure.message)];
             said.extend(failure.request_id.iter().map(|id| format!("request {}", outside::line(id))));
             said.push("It is asked again by itself; Esc goes back.".to_owned());
             said
         }
-        _ => vec![format!("Asking for {what}{}", look.glyphs().ellipsis)],
+        _ => vec![format!("Asking for the {what}{}", look.glyphs().ellipsis)],
     }
 }
 
@@ -268,7 +243,8 @@ fn segments(task: &TaskRun, look: &Look<'_>) -> Vec<Segment> {
     let span = |ms: u64| chrono::TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX / 4));
     let queued_until = (started + span(spent.queued_ms)).min(end);
     let set_up_until = (queued_until + span(spent.setup_ms)).min(end);
-    let ran_until = (end - span(spent.cleanup_ms)).max(set_up_until);
+    let cleaning_ms = if task.state.is_active() { 0 } else { spent.cleanup_ms };
+    let ran_until = (end - span(cleaning_ms)).max(set_up_until);
     let segment = |from, to, phase| Segment { from, to, phase };
     match task.state {
         RunState::Queued | RunState::Blocked => vec![segment(started, end, Phase::Queued)],
