@@ -1,22 +1,77 @@
-//! When a job starts next by itself.
+//! When a job starts by itself: quartz cron schedules in a time zone.
 
+use chrono::DateTime;
 use chrono_tz::Tz;
+use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::Instant;
 use super::job::Cadence;
 
+/// A quartz schedule that was read (domain.md 8.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    cron: Box<Cron>,
+    zone: Tz,
+}
+
+/// Why a schedule cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// The expression says nothing that quartz understands.
+    #[error("cron expression '{expression}' is invalid: {reason}")]
+    Expression {
+        /// As written.
+        expression: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No such zone.
+    #[error("time zone '{0}' is unknown")]
+    Zone(String),
+}
+
+impl Schedule {
+    /// Reads six or seven fields (seconds, minutes, hours, day of month, month, day of week from Sunday = 1, year) and an
+    /// IANA zone.
+    ///
+    /// # Errors
+    /// When the expression or the zone says nothing.
+    pub fn parse(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
+        let cron = CronParser::builder()
+            .seconds(Seconds::Required)
+            .year(Year::Optional)
+            .alternative_weekdays(true)
+            // Quartz reads 5/15 as "from 5 on, every 15".
+            .sloppy_ranges(true)
+            .build()
+            .parse(expression)
+            .map_err(|error| ScheduleError::Expression {
+                expression: expression.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let zone = zone.parse().map_err(|_| ScheduleError::Zone(zone.to_owned()))?;
+        Ok(Self { cron: Box::new(cron), zone })
+    }
+
+    /// The first fire after an instant, if any. A local time that the clocks skip does not fire; one that comes twice
+    /// fires once for a schedule with a fixed hour.
+    pub fn next_after(&self, after: Instant) -> Option<Instant> {
+        let mut at: DateTime<Tz> = after.with_timezone(&self.zone);
+        loop {
+            at = self.cron.find_next_occurrence(&at, false).ok()?;
+            // The library moves a skipped time to the end of the gap, where the pattern does not hold.
+            if self.cron.is_time_matching(&at).ok()? {
+                return Some(at.to_utc());
+            }
+        }
+    }
+}
+
 /// The next planned start after an instant; none if nothing is planned or the expression cannot be read.
-///
-/// Schedules are quartz expressions: seconds first, an optional year last, Sunday is 1.
 pub fn next_start(cadence: &Cadence, after: Instant) -> Option<Instant> {
     let Cadence::Cron { expression, zone, paused: false } = cadence else { return None };
-    let zone: Tz = zone.parse().ok()?;
-    let parser =
-        CronParser::builder().seconds(Seconds::Required).year(Year::Optional).alternative_weekdays(true).build();
-    let cron = parser.parse(expression).ok()?;
-    let next = cron.find_next_occurrence(&after.with_timezone(&zone), false).ok()?;
-    Some(next.with_timezone(&chrono::Utc))
+    Schedule::parse(expression, zone).ok()?.next_after(after)
 }
 
 #[cfg(test)]
