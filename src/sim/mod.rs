@@ -3,4 +3,5 @@
 //! Nothing here may import `databricks`: if client and simulator shared a type, one wrong field name would pass every test.
 
 pub mod scenario;
+pub mod sql;
 pub mod world;

@@ -1,0 +1,575 @@
+//! The engine: one metastore, its tables in memory, and the way of a statement through it.
+
+use super::bind::{Binder, Plan};
+use super::catalog::{Catalog, Column, Facts, Table, TableKind, information_schema};
+use super::delta::{Change, Commit, DeltaTable, Reads};
+use super::error::{Result, SqlError};
+use super::functions;
+use super::names::TableName;
+use super::parse::{self, Statement};
+use super::types::DataType;
+use super::values::Value;
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+use rusqlite::types::Value as Stored;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Who asks, and where unqualified names are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The user or service principal.
+    pub user: String,
+    /// The default catalog.
+    pub catalog: String,
+    /// The default schema.
+    pub schema: String,
+    /// Settings made with SET.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Session {
+    /// A session of a user with the defaults of a new warehouse session.
+    #[must_use]
+    pub fn new(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            catalog: "main".to_owned(),
+            schema: "default".to_owned(),
+            settings: BTreeMap::new(),
+        }
+    }
+}
+
+/// The value of a named marker `:name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// The name without its colon.
+    pub name: String,
+    /// The value as text; none is NULL.
+    pub value: Option<String>,
+    /// The type to which the text is cast.
+    pub ty: DataType,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: DataType,
+}
+
+/// What a statement gives.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StatementResult {
+    /// Columns; none for DDL.
+    pub columns: Vec<ResultColumn>,
+    /// Rows of values of the columns' types.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl StatementResult {
+    /// A result with columns of given names and types.
+    pub(crate) fn table(columns: &[(&str, DataType)], rows: Vec<Vec<Value>>) -> Self {
+        let columns =
+            columns.iter().map(|(name, ty)| ResultColumn { name: (*name).to_owned(), ty: ty.clone() }).collect();
+        Self { columns, rows }
+    }
+
+    /// The count in `num_affected_rows`, for a row change.
+    #[must_use]
+    pub fn affected(&self) -> Option<i64> {
+        let at = self.columns.iter().position(|c| c.name == "num_affected_rows")?;
+        self.rows.first()?.get(at)?.integer()
+    }
+
+    /// Rows as the statement API writes them: every value a text, or none for NULL.
+    #[must_use]
+    pub fn rendered(&self) -> Vec<Vec<Option<String>>> {
+        self.rows
+            .iter()
+            .map(|row| row.iter().zip(&self.columns).map(|(value, column)| value.render(&column.ty)).collect())
+            .collect()
+    }
+}
+
+/// A table whose rows come from outside the engine, such as a system table fed by the world.
+pub trait ComputedTable: Send + Sync {
+    /// A number that changes when the rows change; the engine asks for rows again only then.
+    fn generation(&self, now: DateTime<Utc>) -> u64;
+    /// All rows, in the order of the columns under which the table was attached.
+    fn rows(&self, now: DateTime<Utc>) -> Vec<Vec<Value>>;
+}
+
+/// Rows of a computed table, loaded.
+struct Loaded {
+    generation: u64,
+    storage: String,
+}
+
+struct Attached {
+    source: Arc<dyn ComputedTable>,
+    loaded: Option<Loaded>,
+}
+
+/// A table computed for one statement: the text that reads it.
+pub(crate) struct Computed {
+    pub(crate) sql: String,
+    pub(crate) columns: Vec<Column>,
+}
+
+/// A row change that has read its snapshot and waits for its commit.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    table: TableName,
+    id: Uuid,
+    change: Change,
+    user: String,
+    result: StatementResult,
+}
+
+impl Transaction {
+    pub(crate) fn set_result(&mut self, result: StatementResult) {
+        self.result = result;
+    }
+}
+
+/// A statement that has begun.
+#[derive(Debug, Clone)]
+pub enum Begun {
+    /// It changes rows: nothing is visible before [`Engine::commit`].
+    Pending(Box<Transaction>),
+    /// It is done.
+    Done(StatementResult),
+}
+
+/// One metastore with data.
+pub struct Engine {
+    connection: Connection,
+    catalog: Catalog,
+    deltas: HashMap<Uuid, DeltaTable>,
+    attached: std::cell::RefCell<HashMap<TableName, Attached>>,
+    next_storage: std::cell::Cell<u64>,
+    /// Tables of SQLite that live for one statement.
+    scratch: std::cell::RefCell<Vec<String>>,
+}
+
+impl Engine {
+    /// An empty metastore owned by `owner`. Errors: only when SQLite has no memory.
+    pub fn new(seed: u64, owner: &str, now: DateTime<Utc>) -> Result<Self> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch("PRAGMA case_sensitive_like = ON; PRAGMA temp_store = MEMORY")?;
+        functions::register(&connection)?;
+        let catalog = Catalog::new(seed, owner, now);
+        Ok(Self {
+            connection,
+            catalog,
+            deltas: HashMap::new(),
+            attached: std::cell::RefCell::default(),
+            next_storage: std::cell::Cell::new(0),
+            scratch: std::cell::RefCell::default(),
+        })
+    }
+
+    /// The objects, to read.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The objects, to change owners, grants, comments and groups. Tables and views change through statements and [`Self::create_table`].
+    pub fn catalog_mut(&mut self) -> &mut Catalog {
+        &mut self.catalog
+    }
+
+    /// Runs one statement to its end.
+    pub fn execute(
+        &mut self,
+        session: &mut Session,
+        sql: &str,
+        parameters: &[Parameter],
+        now: DateTime<Utc>,
+    ) -> Result<StatementResult> {
+        match self.begin(session, sql, parameters, now)? {
+            Begun::Done(result) => Ok(result),
+            Begun::Pending(transaction) => self.commit(*transaction, now),
+        }
+    }
+
+    /// Runs a statement up to its commit: a row change reads its snapshot now and writes when it is committed.
+    pub fn begin(
+        &mut self,
+        session: &mut Session,
+        sql: &str,
+        parameters: &[Parameter],
+        now: DateTime<Utc>,
+    ) -> Result<Begun> {
+        for storage in std::mem::take(&mut *self.scratch.borrow_mut()) {
+            self.connection.execute_batch(&format!("DROP TABLE {storage}"))?;
+        }
+        let statement = {
+            let binder = Binder::new(self, session, parameters, now);
+            parse::statement(sql, &|expr| {
+                let bound = binder.constant(expr)?;
+                let text = bound.literal.as_ref().and_then(Value::text).map(str::to_owned);
+                text.ok_or_else(|| SqlError::new("NOT_A_CONSTANT_STRING.WRONG_TYPE", "42601", format!("The expression \"{expr}\" used for the routine or clause `IDENTIFIER` must be a constant STRING which is NOT NULL.")))
+            })?
+        };
+        self.dispatch(session, statement, parameters, now)
+    }
+
+    fn dispatch(
+        &mut self,
+        session: &mut Session,
+        statement: Statement,
+        parameters: &[Parameter],
+        now: DateTime<Utc>,
+    ) -> Result<Begun> {
+        let change = {
+            let binder = Binder::new(self, session, parameters, now);
+            match &statement {
+                Statement::Query(query) => {
+                    let plan = binder.query(query, None)?;
+                    return Ok(Begun::Done(self.run(&plan)?));
+                }
+                Statement::Insert(insert) => Some(binder.insert(insert)?),
+                Statement::Update(update) => Some(binder.update(update)?),
+                Statement::Delete(delete) => Some(binder.delete(delete)?),
+                Statement::Merge(merge) => Some(binder.merge(merge)?),
+                Statement::Truncate(name) => Some(binder.truncate(name)?),
+                Statement::Restore { table, version, timestamp } => {
+                    Some(binder.restore(table, version.as_ref(), timestamp.as_ref())?)
+                }
+                Statement::Explain(inner) => return Ok(Begun::Done(explain(&binder, inner))),
+                Statement::Describe(describe) => return Ok(Begun::Done(binder.describe(describe)?)),
+                Statement::Show(show) => return Ok(Begun::Done(binder.show(show)?)),
+                _ => None,
+            }
+        };
+        match change {
+            Some(change) => Ok(Begun::Pending(Box::new(change))),
+            None => self.define(session, statement, parameters, now).map(Begun::Done),
+        }
+    }
+
+    /// Commits a row change. Errors: the `DELTA_CONCURRENT_*` family when another commit since its snapshot conflicts; nothing is written then.
+    pub fn commit(&mut self, transaction: Transaction, now: DateTime<Utc>) -> Result<StatementResult> {
+        let Transaction { table, id, change, user, result } = transaction;
+        if self.catalog.table(&table)?.facts.id != id {
+            return Err(SqlError::new(
+                "DELTA_METADATA_CHANGED",
+                "2D521",
+                format!(
+                    "The metadata of the Delta table {} has been changed by a concurrent update. Please try the operation again.",
+                    table.quoted()
+                ),
+            ));
+        }
+        let delta = self.deltas.get_mut(&id).ok_or_else(|| SqlError::table_not_found(&table.quoted()))?;
+        delta.check(&self.connection, &change, &table.quoted())?;
+        delta.apply(&self.connection, change, &user, now)?;
+        Ok(result)
+    }
+
+    /// Makes a table (or a view's metadata) without a statement, for the world that is simulated. Errors: the name is taken, or its schema is not there.
+    pub fn create_table(
+        &mut self,
+        name: &TableName,
+        kind: TableKind,
+        columns: Vec<Column>,
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.add_table(name, kind, columns, owner, now, BTreeMap::new(), "CREATE TABLE")
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site a form of CREATE; a struct would only rename them")]
+    pub(crate) fn add_table(
+        &mut self,
+        name: &TableName,
+        kind: TableKind,
+        mut columns: Vec<Column>,
+        owner: &str,
+        now: DateTime<Utc>,
+        properties: BTreeMap<String, String>,
+        operation: &str,
+    ) -> Result<()> {
+        if self.catalog.schema(&name.catalog, &name.schema)?.tables.contains_key(&name.table) {
+            let text = format!(
+                "Cannot create table or view {} because it already exists. Choose a different name, drop or replace the existing object, add the IF NOT EXISTS clause to tolerate pre-existing objects, or add the OR REFRESH clause to refresh the existing streaming table.",
+                name.quoted()
+            );
+            return Err(SqlError::new("TABLE_OR_VIEW_ALREADY_EXISTS", "42P07", text));
+        }
+        let mut next_field = 0;
+        for column in &mut columns {
+            next_field += 1;
+            column.field = next_field;
+        }
+        let mut facts: Facts = self.catalog.new_facts(owner, now);
+        facts.properties = properties;
+        if !matches!(kind, TableKind::View { .. } | TableKind::Computed) {
+            let number = self.storage_number();
+            let mut delta = DeltaTable::create(&self.connection, number, &columns)?;
+            delta.change_metadata(&self.connection, operation, BTreeMap::new(), None, owner, now)?;
+            set_levels(&mut delta, &facts.properties);
+            self.deltas.insert(facts.id, delta);
+        }
+        let table = Table { facts, kind, columns, next_field };
+        self.catalog.schema_mut(&name.catalog, &name.schema)?.tables.insert(name.table.clone(), table);
+        Ok(())
+    }
+
+    /// Attaches a table whose rows the world computes.
+    pub fn attach(
+        &mut self,
+        name: &TableName,
+        columns: Vec<Column>,
+        owner: &str,
+        source: Arc<dyn ComputedTable>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.create_table(name, TableKind::Computed, columns, owner, now)?;
+        self.attached.borrow_mut().insert(name.clone(), Attached { source, loaded: None });
+        Ok(())
+    }
+
+    /// Appends rows as the table's own writer does (a run, a pipeline); gives the new version. Errors: a row of another width, no such table.
+    pub fn append(
+        &mut self,
+        name: &TableName,
+        rows: &[Vec<Value>],
+        operation: &str,
+        user: &str,
+        now: DateTime<Utc>,
+    ) -> Result<i64> {
+        let table = self.catalog.table(name)?;
+        let (id, columns) = (table.facts.id, table.columns.clone());
+        if rows.iter().any(|row| row.len() != columns.len()) {
+            return Err(SqlError::new(
+                "INSERT_COLUMN_ARITY_MISMATCH",
+                "21S01",
+                format!("Cannot write to {}: a row has not {} values.", name.quoted(), columns.len()),
+            ));
+        }
+        let adds: Vec<Vec<Stored>> = rows
+            .iter()
+            .map(|row| row.iter().zip(&columns).map(|(value, column)| value.to_stored(&column.ty)).collect())
+            .collect();
+        let delta = self.deltas.get_mut(&id).ok_or_else(|| SqlError::table_not_found(&name.quoted()))?;
+        let count = i64::try_from(adds.len()).unwrap_or(i64::MAX);
+        let change = Change {
+            read_version: delta.newest(),
+            removes: Vec::new(),
+            adds,
+            reads: Reads::Nothing,
+            operation: operation.to_owned(),
+            parameters: BTreeMap::new(),
+            metrics: BTreeMap::from([("numOutputRows".to_owned(), count)]),
+        };
+        delta.apply(&self.connection, change, user, now)
+    }
+
+    /// The commits of a Delta table, oldest first; empty for a view.
+    pub fn history(&self, name: &TableName) -> Result<&[Commit]> {
+        let id = self.catalog.table(name)?.facts.id;
+        Ok(self.deltas.get(&id).map_or(&[], |delta| delta.commits.as_slice()))
+    }
+
+    /// Removes a table or view with its data. Errors: no such table.
+    pub fn drop_table(&mut self, name: &TableName) -> Result<()> {
+        let schema = self.catalog.schema_mut(&name.catalog, &name.schema)?;
+        let table = schema.tables.remove(&name.table).ok_or_else(|| SqlError::table_not_found(&name.quoted()))?;
+        self.attached.borrow_mut().remove(name);
+        match self.deltas.remove(&table.facts.id) {
+            Some(delta) => delta.drop(&self.connection),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn delta(&self, id: Uuid) -> Result<&DeltaTable> {
+        self.deltas.get(&id).ok_or_else(|| SqlError::from_text("a table without storage"))
+    }
+
+    pub(crate) fn delta_parts(&mut self, id: Uuid) -> Result<(&Connection, &mut DeltaTable)> {
+        let delta = self.deltas.get_mut(&id).ok_or_else(|| SqlError::from_text("a table without storage"))?;
+        Ok((&self.connection, delta))
+    }
+
+    fn storage_number(&self) -> u64 {
+        let number = self.next_storage.get() + 1;
+        self.next_storage.set(number);
+        number
+    }
+
+    pub(crate) fn newest_version(&self, id: Uuid) -> Result<i64> {
+        Ok(self.delta(id)?.newest())
+    }
+
+    pub(crate) fn checked_version(&self, name: &TableName, id: Uuid, version: i64) -> Result<i64> {
+        let newest = self.delta(id)?.newest();
+        if (0..=newest).contains(&version) {
+            return Ok(version);
+        }
+        Err(SqlError::new(
+            "DELTA_VERSION_NOT_FOUND",
+            "22003",
+            format!(
+                "Cannot time travel Delta table {} to version {version}. Available versions: [0, {newest}].",
+                name.quoted()
+            ),
+        ))
+    }
+
+    pub(crate) fn version_at(&self, name: &TableName, id: Uuid, us: i64) -> Result<i64> {
+        self.delta(id)?.version_at(us).ok_or_else(|| {
+            SqlError::new(
+                "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION",
+                "42816",
+                format!(
+                    "The provided timestamp is before the earliest version available to the Delta table {}.",
+                    name.quoted()
+                ),
+            )
+        })
+    }
+
+    /// The text that reads a Delta table at a version, and its columns there.
+    pub(crate) fn scan(&self, id: Uuid, version: i64, newest: &[Column]) -> Result<(String, Vec<Column>)> {
+        let delta = self.delta(id)?;
+        let columns = if version == delta.newest() { newest.to_vec() } else { delta.columns_at(version).to_vec() };
+        Ok((delta.scan(version, &columns, false), columns))
+    }
+
+    /// A computed table: `information_schema`, or one that the world attached. None for any other name.
+    pub(crate) fn computed(&self, name: &TableName, principal: &str, now: DateTime<Utc>) -> Result<Option<Computed>> {
+        if name.schema == "information_schema" {
+            self.catalog.require(
+                principal,
+                super::catalog::Privilege::USE_CATALOG,
+                &super::names::Securable::Catalog(name.catalog.clone()),
+            )?;
+            let Some((columns, rows)) = information_schema::relation(&self.catalog, name, principal)? else {
+                return Ok(None);
+            };
+            let storage = self.load(&columns, &rows)?;
+            self.scratch.borrow_mut().push(storage.clone());
+            return Ok(Some(Computed { sql: format!("SELECT * FROM {storage}"), columns }));
+        }
+        let mut attached = self.attached.borrow_mut();
+        let Some(entry) = attached.get_mut(name) else { return Ok(None) };
+        self.catalog.require_select(principal, name)?;
+        let columns = self.catalog.table(name)?.columns.clone();
+        let generation = entry.source.generation(now);
+        if let Some(old) = entry.loaded.take_if(|loaded| loaded.generation != generation) {
+            self.connection.execute_batch(&format!("DROP TABLE {}", old.storage))?;
+        }
+        let storage = match &entry.loaded {
+            Some(loaded) => loaded.storage.clone(),
+            None => self.load(&columns, &entry.source.rows(now))?,
+        };
+        entry.loaded = Some(Loaded { generation, storage: storage.clone() });
+        Ok(Some(Computed { sql: format!("SELECT * FROM {storage}"), columns }))
+    }
+
+    /// Puts rows into a table of SQLite and gives its name.
+    fn load(&self, columns: &[Column], rows: &[Vec<Value>]) -> Result<String> {
+        let storage = format!("x{}", self.storage_number());
+        let names: Vec<_> = (0..columns.len()).map(|n| format!("c{n}")).collect();
+        self.connection.execute_batch(&format!("CREATE TABLE {storage} ({}); SAVEPOINT load", names.join(", ")))?;
+        let marks = vec!["?"; columns.len()].join(", ");
+        let mut insert = self.connection.prepare(&format!("INSERT INTO {storage} VALUES ({marks})"))?;
+        for row in rows {
+            insert.execute(rusqlite::params_from_iter(
+                row.iter().zip(columns).map(|(value, column)| value.to_stored(&column.ty)),
+            ))?;
+        }
+        drop(insert);
+        self.connection.execute_batch("RELEASE load")?;
+        Ok(storage)
+    }
+
+    /// Runs a bound query.
+    pub(crate) fn run(&self, plan: &Plan) -> Result<StatementResult> {
+        let mut statement = self.connection.prepare(&plan.sql)?;
+        let mut rows = statement.query([])?;
+        let mut result = StatementResult {
+            columns: plan.columns.iter().map(|c| ResultColumn { name: c.name.clone(), ty: c.ty.clone() }).collect(),
+            rows: Vec::new(),
+        };
+        while let Some(row) = rows.next()? {
+            let values = plan.columns.iter().enumerate().map(|(n, c)| Value::from_stored(row.get_ref(n)?, &c.ty));
+            result.rows.push(values.collect::<Result<_>>()?);
+        }
+        Ok(result)
+    }
+
+    /// Runs SQLite text and gives the rows as stored.
+    pub(crate) fn stored_rows(&self, sql: &str) -> Result<Vec<Vec<Stored>>> {
+        let mut statement = self.connection.prepare(sql)?;
+        let width = statement.column_count();
+        let mut rows = statement.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push((0..width).map(|n| row.get::<_, Stored>(n)).collect::<rusqlite::Result<_>>()?);
+        }
+        Ok(all)
+    }
+
+    /// The value of a constant expression.
+    pub(crate) fn scalar(&self, sql: &str, ty: &DataType) -> Result<Value> {
+        let mut statement = self.connection.prepare(&format!("SELECT {sql}"))?;
+        let mut rows = statement.query([])?;
+        match rows.next()? {
+            Some(row) => Value::from_stored(row.get_ref(0)?, ty),
+            None => Ok(Value::Null),
+        }
+    }
+
+    pub(crate) fn transaction(
+        table: TableName,
+        id: Uuid,
+        change: Change,
+        user: &str,
+        result: StatementResult,
+    ) -> Transaction {
+        Transaction { table, id, change, user: user.to_owned(), result }
+    }
+}
+
+/// Takes isolation and row-level concurrency from a table's properties.
+pub(crate) fn set_levels(delta: &mut DeltaTable, properties: &BTreeMap<String, String>) {
+    delta.serializable =
+        properties.get("delta.isolationLevel").is_some_and(|level| level.eq_ignore_ascii_case("Serializable"));
+    let vectors = properties.get("delta.enableDeletionVectors").is_none_or(|on| on.eq_ignore_ascii_case("true"));
+    delta.row_level = vectors && !properties.contains_key(PARTITIONS);
+}
+
+/// The property under which the engine notes partition columns.
+pub(crate) const PARTITIONS: &str = "sim.partitionColumns";
+
+/// A plan without costs: the relations that the statement reads; an analysis error is a plan too, as in Spark.
+fn explain(binder: &Binder<'_>, statement: &Statement) -> StatementResult {
+    let text = match statement {
+        Statement::Query(query) => match binder.query(query, None) {
+            Ok(plan) => {
+                let columns: Vec<_> = plan.columns.iter().map(|c| format!("{}: {}", c.name, c.ty.simple())).collect();
+                let scans: Vec<_> =
+                    binder.live_reads.borrow().iter().map(|name| format!("+- Relation {name}")).collect();
+                format!("== Physical Plan ==\nProject [{}]\n{}", columns.join(", "), scans.join("\n"))
+            }
+            Err(error) => format!("Error occurred during query planning: \n{error}"),
+        },
+        other => {
+            format!("== Physical Plan ==\n{}", format!("{other:?}").split([' ', '(', '{']).next().unwrap_or_default())
+        }
+    };
+    StatementResult::table(&[("plan", DataType::String)], vec![vec![text.into()]])
+}
