@@ -13,6 +13,7 @@ mod cli;
 mod client;
 mod keys;
 mod reference;
+mod sql_concurrency;
 mod sql_corpus;
 mod tidy;
 mod tls;

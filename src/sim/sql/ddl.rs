@@ -105,7 +105,7 @@ impl Engine {
             Statement::AlterView { name, action } => self.alter_view(&act, &name, action)?,
             Statement::AlterTable { name, action } => self.alter_table(&act, &name, action)?,
             Statement::AlterOwner { kind, name, owner } => {
-                self.transfer(&act, &self.securable(&act, kind, &name)?, &owner)?
+                self.transfer(&act, &self.securable(&act, kind, &name)?, &owner)?;
             }
             Statement::Comment { kind, name, comment } => {
                 let securable = self.securable(&act, kind, &name)?;
@@ -348,7 +348,7 @@ impl Engine {
             }
             Securable::Schema(catalog, schema) => {
                 let entry = self.catalog().schema(catalog, schema)?;
-                if !drop.cascade && !(entry.tables.is_empty() && entry.volumes.is_empty()) {
+                if !(drop.cascade || entry.tables.is_empty() && entry.volumes.is_empty()) {
                     return Err(SqlError::new(
                         "SCHEMA_NOT_EMPTY",
                         "2BP01",

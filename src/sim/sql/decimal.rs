@@ -76,7 +76,7 @@ impl Decimal {
 
     /// Sum at the greater scale.
     #[must_use]
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn plus(self, other: Self) -> Option<Self> {
         let scale = self.scale.max(other.scale);
         let unscaled = self.rescale(scale)?.unscaled.checked_add(other.rescale(scale)?.unscaled)?;
         Some(Self { unscaled, scale })

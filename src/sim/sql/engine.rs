@@ -241,7 +241,7 @@ impl Engine {
                 Statement::Merge(merge) => Some(binder.merge(merge)?),
                 Statement::Truncate(name) => Some(binder.truncate(name)?),
                 Statement::Restore { table, version, timestamp } => {
-                    Some(binder.restore(table, version.as_ref(), timestamp.as_ref())?)
+                    Some(binder.restore(table, version.as_deref(), timestamp.as_deref())?)
                 }
                 Statement::Explain(inner) => return Ok(Begun::Done(explain(&binder, inner))),
                 Statement::Describe(describe) => return Ok(Begun::Done(binder.describe(describe)?)),

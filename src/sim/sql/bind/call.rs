@@ -52,16 +52,16 @@ impl Binder<'_> {
             return Ok(bound);
         }
         let bound = args.exprs.iter().map(|e| self.expr(e, scope)).collect::<Result<Vec<_>>>()?;
-        self.routine(&name, bound, whole)
+        self.routine(&name, &bound, whole)
     }
 
     /// A routine by the name that the user wrote.
-    pub(super) fn routine(&self, name: &str, args: Vec<Bound>, whole: &Expr) -> Result<Bound> {
+    pub(super) fn routine(&self, name: &str, args: &[Bound], whole: &Expr) -> Result<Bound> {
         self.apply(name, args, &whole.to_string())
     }
 
     /// A routine on bound arguments; `what` is the expression in errors.
-    pub(super) fn apply(&self, name: &str, args: Vec<Bound>, what: &str) -> Result<Bound> {
+    pub(super) fn apply(&self, name: &str, args: &[Bound], what: &str) -> Result<Bound> {
         let Some(routine) = functions::find(name) else {
             let home = self.home();
             let path = format!("[`system`.`builtin`, `system`.`session`, {}]", quote(&[&home.catalog, &home.schema]));
@@ -170,13 +170,13 @@ impl Binder<'_> {
                         ),
                     ));
                 }
-                self.apply(name, vec![Bound::literal(unit.into(), T::String), bind(1)?, bind(2)?], &whole.to_string())?
+                self.apply(name, &[Bound::literal(unit.into(), T::String), bind(1)?, bind(2)?], &whole.to_string())?
             }
             "unix_timestamp" if args.is_empty() => Bound::literal(Value::Integer(self.now.timestamp()), T::BigInt),
             "round" if args.len() == 2 => {
                 let (value, places) = (bind(0)?, bind(1)?);
                 let kept = places.literal.as_ref().and_then(Value::integer).and_then(|n| u8::try_from(n).ok());
-                let rounded = self.routine(name, vec![value.clone(), places], whole)?;
+                let rounded = self.routine(name, &[value.clone(), places], whole)?;
                 match (value.ty, kept) {
                     (T::Decimal(p, s), Some(kept)) if kept < s => {
                         self.coerce(&rounded, &T::Decimal(p - s + kept + 1, kept), name)?

@@ -69,15 +69,15 @@ impl Binder<'_> {
                 self.like("ilike", *negated, [inner, pattern], escape_char.as_deref(), scope)
             }
             Expr::Extract { field, expr: inner, .. } => self.part(&field.to_string(), sub(inner)?),
-            Expr::Ceil { expr: inner, .. } => self.routine("ceil", vec![sub(inner)?], expr),
-            Expr::Floor { expr: inner, .. } => self.routine("floor", vec![sub(inner)?], expr),
-            Expr::Position { expr: needle, r#in } => self.routine("locate", vec![sub(needle)?, sub(r#in)?], expr),
+            Expr::Ceil { expr: inner, .. } => self.routine("ceil", &[sub(inner)?], expr),
+            Expr::Floor { expr: inner, .. } => self.routine("floor", &[sub(inner)?], expr),
+            Expr::Position { expr: needle, r#in } => self.routine("locate", &[sub(needle)?, sub(r#in)?], expr),
             Expr::Substring { expr: inner, substring_from, substring_for, .. } => {
                 let from =
                     substring_from.as_deref().map_or_else(|| Ok(Bound::literal(Value::Integer(1), T::Int)), sub)?;
                 let mut args = vec![sub(inner)?, from];
                 args.extend(substring_for.as_deref().map(sub).transpose()?);
-                self.routine("substring", args, expr)
+                self.routine("substring", &args, expr)
             }
             Expr::Trim { trim_where, trim_what, expr: inner, trim_characters } => {
                 use sqlparser::ast::TrimWhereField as Side;
@@ -89,7 +89,7 @@ impl Binder<'_> {
                 let mut args = vec![sub(inner)?];
                 let what = trim_what.as_deref().or_else(|| trim_characters.as_ref().and_then(|all| all.first()));
                 args.extend(what.map(sub).transpose()?);
-                self.routine(name, args, expr)
+                self.routine(name, &args, expr)
             }
             Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain, scope, expr),
             Expr::JsonAccess { value, path } => self.json_access(value, &path.path, scope, expr),
@@ -167,7 +167,7 @@ impl Binder<'_> {
                 let sql = format!("call({}, {}, {index})", quoted(&signature), bound.sql);
                 Ok(Bound::over(sql, fields[index].1.clone(), [&bound]).maybe_null())
             }
-            T::Map(..) => self.apply("element_at", vec![bound, Bound::literal(field.into(), T::String)], field),
+            T::Map(..) => self.apply("element_at", &[bound, Bound::literal(field.into(), T::String)], field),
             other => Err(SqlError::new(
                 "INVALID_EXTRACT_BASE_FIELD_TYPE",
                 "42000",
@@ -187,7 +187,7 @@ impl Binder<'_> {
                     let index = self.expr(index, scope)?;
                     match (&bound.ty, &index.literal) {
                         (T::Struct(_), Some(Value::String(name))) => self.field(bound.clone(), name)?,
-                        _ => self.apply("item", vec![bound, index], &whole.to_string())?,
+                        _ => self.apply("item", &[bound, index], &whole.to_string())?,
                     }
                 }
                 _ => return Err(SqlError::unsupported(format!("the expression {whole}"))),
@@ -209,7 +209,7 @@ impl Binder<'_> {
             }
         }
         let bound = self.expr(value, scope)?;
-        self.routine("get_json_object", vec![bound, Bound::literal(text.into(), T::String)], whole)
+        self.routine("get_json_object", &[bound, Bound::literal(text.into(), T::String)], whole)
     }
 
     /// Converts without asking where ANSI allows it; literals are converted here and now.
@@ -323,21 +323,21 @@ impl Binder<'_> {
             }
             Op::Plus | Op::Minus => return self.plus_minus(a, *op == Op::Minus, b, whole),
             Op::Multiply if matches!(a.ty, T::DayTime | T::YearMonth) => {
-                return self.routine("stretched", vec![a.clone(), b.clone()], whole);
+                return self.routine("stretched", &[a.clone(), b.clone()], whole);
             }
             Op::Multiply if matches!(b.ty, T::DayTime | T::YearMonth) => {
-                return self.routine("stretched", vec![b.clone(), a.clone()], whole);
+                return self.routine("stretched", &[b.clone(), a.clone()], whole);
             }
-            Op::Multiply => return self.routine("*", vec![a.clone(), b.clone()], whole),
-            Op::Divide => return self.routine("/", vec![a.clone(), b.clone()], whole),
-            Op::Modulo => return self.routine("%", vec![a.clone(), b.clone()], whole),
+            Op::Multiply => return self.routine("*", &[a.clone(), b.clone()], whole),
+            Op::Divide => return self.routine("/", &[a.clone(), b.clone()], whole),
+            Op::Modulo => return self.routine("%", &[a.clone(), b.clone()], whole),
             Op::MyIntegerDivide | Op::DuckIntegerDivide => {
-                return self.routine("div", vec![a.clone(), b.clone()], whole);
+                return self.routine("div", &[a.clone(), b.clone()], whole);
             }
-            Op::StringConcat => return self.routine("concat", vec![a.clone(), b.clone()], whole),
-            Op::BitwiseAnd => return self.routine("&", vec![a.clone(), b.clone()], whole),
-            Op::BitwiseOr => return self.routine("|", vec![a.clone(), b.clone()], whole),
-            Op::BitwiseXor => return self.routine("^", vec![a.clone(), b.clone()], whole),
+            Op::StringConcat => return self.routine("concat", &[a.clone(), b.clone()], whole),
+            Op::BitwiseAnd => return self.routine("&", &[a.clone(), b.clone()], whole),
+            Op::BitwiseOr => return self.routine("|", &[a.clone(), b.clone()], whole),
+            Op::BitwiseXor => return self.routine("^", &[a.clone(), b.clone()], whole),
             other => return Err(SqlError::unsupported(format!("the operator {other}"))),
         };
         self.compare(a, sign, b, whole)
@@ -351,23 +351,23 @@ impl Binder<'_> {
             return self.plus_minus(b, false, a, whole);
         }
         if (clock(&a.ty) || a.ty == T::String) && interval(&b.ty) {
-            let step = if minus { self.routine("-1", vec![b.clone()], whole)? } else { b.clone() };
+            let step = if minus { self.routine("-1", &[b.clone()], whole)? } else { b.clone() };
             // Whole days keep a date a date, as Spark does.
             if let (T::Date, T::DayTime, Some(Value::Integer(us))) = (&a.ty, &b.ty, &b.literal)
                 && us % crate::sim::sql::datetime::DAY_US == 0
             {
                 let days = us / crate::sim::sql::datetime::DAY_US * if minus { -1 } else { 1 };
-                return self.routine("date_add", vec![a.clone(), Bound::literal(Value::Integer(days), T::Int)], whole);
+                return self.routine("date_add", &[a.clone(), Bound::literal(Value::Integer(days), T::Int)], whole);
             }
-            return self.routine("moved", vec![a.clone(), step], whole);
+            return self.routine("moved", &[a.clone(), step], whole);
         }
         if a.ty == T::Date && b.ty.is_integer() {
-            return self.routine(if minus { "date_sub" } else { "date_add" }, vec![a.clone(), b.clone()], whole);
+            return self.routine(if minus { "date_sub" } else { "date_add" }, &[a.clone(), b.clone()], whole);
         }
         if minus && clock(&a.ty) && (clock(&b.ty) || b.ty == T::String) || minus && a.ty == T::String && clock(&b.ty) {
-            return self.routine("span", vec![a.clone(), b.clone()], whole);
+            return self.routine("span", &[a.clone(), b.clone()], whole);
         }
-        self.routine(if minus { "-" } else { "+" }, vec![a.clone(), b.clone()], whole)
+        self.routine(if minus { "-" } else { "+" }, &[a.clone(), b.clone()], whole)
     }
 
     fn unary(&self, op: UnaryOperator, inner: &Expr, scope: &Scope<'_>, whole: &Expr) -> Result<Bound> {
@@ -381,8 +381,8 @@ impl Binder<'_> {
         let bound = self.expr(inner, scope)?;
         match op {
             UnaryOperator::Plus => Ok(bound),
-            UnaryOperator::Minus => self.routine("-1", vec![bound], whole),
-            UnaryOperator::BitwiseNot => self.routine("~", vec![bound], whole),
+            UnaryOperator::Minus => self.routine("-1", &[bound], whole),
+            UnaryOperator::BitwiseNot => self.routine("~", &[bound], whole),
             UnaryOperator::Not | UnaryOperator::BangNot => {
                 let bound = self.truth(&bound, whole)?;
                 Ok(Bound::over(format!("(NOT {})", bound.sql), T::Boolean, [&bound]))
@@ -499,16 +499,16 @@ impl Binder<'_> {
     ) -> Result<Bound> {
         let mut args = operands.into_iter().map(|e| self.expr(e, scope)).collect::<Result<Vec<_>>>()?;
         args.push(escape.map_or_else(|| Ok(Bound::literal("\\".into(), T::String)), |e| self.expr(e, scope))?);
-        let bound = self.apply(name, args, name)?;
+        let bound = self.apply(name, &args, name)?;
         Ok(if negated { Bound::over(format!("(NOT {})", bound.sql), T::Boolean, [&bound]) } else { bound })
     }
 
     /// A part of an instant; seconds come with their fraction.
     pub(super) fn part(&self, field: &str, value: Bound) -> Result<Bound> {
         if field.to_uppercase().starts_with("SECOND") {
-            return self.apply("part_second", vec![value], field);
+            return self.apply("part_second", &[value], field);
         }
-        self.apply("part", vec![Bound::literal(field.into(), T::String), value], field)
+        self.apply("part", &[Bound::literal(field.into(), T::String), value], field)
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct Source {
     pub(crate) columns: Vec<ScopeColumn>,
 }
 
+/// A column that USING or NATURAL merges: its name, and the columns of both sides.
+type Merged = (String, ScopeColumn, ScopeColumn);
+
 /// What `AS OF` asks for.
 enum AsOf {
     Version(i64),
@@ -57,8 +60,8 @@ impl Binder<'_> {
             J::Left(c) | J::LeftOuter(c) => ("LEFT JOIN", c, false, true),
             J::Right(c) | J::RightOuter(c) => ("RIGHT JOIN", c, true, false),
             J::FullOuter(c) => ("FULL JOIN", c, true, true),
-            J::Semi(c) | J::LeftSemi(c) => return self.half_join(left, right, c, true, parent),
-            J::Anti(c) | J::LeftAnti(c) => return self.half_join(left, right, c, false, parent),
+            J::Semi(c) | J::LeftSemi(c) => return self.half_join(left, &right, c, true, parent),
+            J::Anti(c) | J::LeftAnti(c) => return self.half_join(left, &right, c, false, parent),
             other => return Err(SqlError::unsupported(format!("the join {other:?}"))),
         };
         let (condition, merged) = self.join_condition(&left, &right, constraint, parent)?;
@@ -91,7 +94,7 @@ impl Binder<'_> {
         right: &Source,
         constraint: &JoinConstraint,
         parent: Option<&Scope<'_>>,
-    ) -> Result<(String, Vec<(String, ScopeColumn, ScopeColumn)>)> {
+    ) -> Result<(String, Vec<Merged>)> {
         let names: Vec<String> = match constraint {
             JoinConstraint::None => return Ok(("1".to_owned(), Vec::new())),
             JoinConstraint::On(expr) => {
@@ -140,12 +143,12 @@ impl Binder<'_> {
     fn half_join(
         &self,
         left: Source,
-        right: Source,
+        right: &Source,
         constraint: &JoinConstraint,
         matching: bool,
         parent: Option<&Scope<'_>>,
     ) -> Result<Source> {
-        let (condition, _) = self.join_condition(&left, &right, constraint, parent)?;
+        let (condition, _) = self.join_condition(&left, right, constraint, parent)?;
         let alias = self.alias();
         let list: Vec<_> = left.columns.iter().enumerate().map(|(n, c)| format!("{} AS c{n}", c.sql)).collect();
         let not = if matching { "" } else { "NOT " };
@@ -433,11 +436,11 @@ impl Binder<'_> {
             found.push(("pos", index.clone()));
         }
         match &input.ty {
-            T::Array(_) => found.push(("col", self.apply("get", vec![input.clone(), index], name)?)),
+            T::Array(_) => found.push(("col", self.apply("get", &[input.clone(), index], name)?)),
             T::Map(..) => {
                 for (column, part) in [("key", "map_keys"), ("value", "map_values")] {
-                    let part = self.apply(part, vec![input.clone()], name)?;
-                    found.push((column, self.apply("get", vec![part, index.clone()], name)?));
+                    let part = self.apply(part, &[input.clone()], name)?;
+                    found.push((column, self.apply("get", &[part, index.clone()], name)?));
                 }
             }
             other => {

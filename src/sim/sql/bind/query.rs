@@ -103,7 +103,7 @@ impl Binder<'_> {
             SetExpr::Values(values) => self.values(values, outer),
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 let (left, right) = (self.set_expr(left, outer)?, self.set_expr(right, outer)?);
-                self.set_operation(left, *op, *set_quantifier, right)
+                self.set_operation(&left, *op, *set_quantifier, &right)
             }
             SetExpr::Table(table) => {
                 let name = [table.schema_name.clone(), table.table_name.clone()]
@@ -117,7 +117,7 @@ impl Binder<'_> {
         }
     }
 
-    fn set_operation(&self, left: Plan, op: SetOperator, quantifier: SetQuantifier, right: Plan) -> Result<Plan> {
+    fn set_operation(&self, left: &Plan, op: SetOperator, quantifier: SetQuantifier, right: &Plan) -> Result<Plan> {
         let word = match op {
             SetOperator::Union => "UNION",
             SetOperator::Except | SetOperator::Minus => "EXCEPT",
@@ -146,7 +146,7 @@ impl Binder<'_> {
             })?;
             columns.push(Output { name: a.name.clone(), ty, nullable: a.nullable || b.nullable });
         }
-        let (a, b) = (self.aligned(&left, &columns)?, self.aligned(&right, &columns)?);
+        let (a, b) = (self.aligned(left, &columns)?, self.aligned(right, &columns)?);
         Ok(Plan { sql: format!("{a} {word}{all} {b}"), columns })
     }
 

@@ -21,20 +21,20 @@ impl Binder<'_> {
             match item {
                 SelectItem::Wildcard(options) => wildcard(scope, &[], options, &mut items)?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
-                    wildcard(scope, &levels(name)?, options, &mut items)?
+                    wildcard(scope, &levels(name)?, options, &mut items)?;
                 }
                 SelectItem::UnnamedExpr(expr) if generator_call(expr).is_some() => {
-                    self.unfold(expr, &[], scope, source, &mut items)?
+                    self.unfold(expr, &[], scope, source, &mut items)?;
                 }
                 SelectItem::ExprWithAlias { expr, alias } if generator_call(expr).is_some() => {
-                    self.unfold(expr, &[alias.value.clone()], scope, source, &mut items)?
+                    self.unfold(expr, std::slice::from_ref(&alias.value), scope, source, &mut items)?;
                 }
                 SelectItem::ExprWithAliases { expr, aliases } if generator_call(expr).is_some() => {
                     let aliases: Vec<String> = aliases.iter().map(|a| a.value.clone()).collect();
                     self.unfold(expr, &aliases, scope, source, &mut items)?;
                 }
                 SelectItem::UnnamedExpr(expr) => {
-                    items.push(Item { name: automatic_name(expr), bound: self.expr(expr, scope)? })
+                    items.push(Item { name: automatic_name(expr), bound: self.expr(expr, scope)? });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let bound = self.expr(expr, scope)?;

@@ -155,7 +155,7 @@ impl Catalog {
     pub fn revoke(&mut self, securable: &Securable, principal: &str, privileges: &[Privilege]) -> Result<()> {
         let facts = self.facts_mut(securable)?;
         if let Some(held) = facts.grants.get_mut(principal) {
-            held.retain(|p| !privileges.contains(p) && !(privileges.contains(&Privilege::ALL) && p.in_all()));
+            held.retain(|p| !(privileges.contains(p) || privileges.contains(&Privilege::ALL) && p.in_all()));
             if held.is_empty() {
                 facts.grants.remove(principal);
             }

@@ -250,7 +250,7 @@ impl Group {
         match &self.result {
             T::Decimal(precision, scale) => {
                 let zero = Decimal { unscaled: 0, scale: *scale };
-                let total = self.exact().try_fold(zero, Decimal::add).and_then(|total| total.fit(*precision, *scale));
+                let total = self.exact().try_fold(zero, Decimal::plus).and_then(|total| total.fit(*precision, *scale));
                 total.map(Value::Decimal).ok_or_else(|| SqlError::decimal_out_of_range("sum", *precision, *scale))
             }
             T::Double => Ok(Value::Double(self.doubles().iter().sum())),
@@ -270,7 +270,7 @@ impl Group {
         let T::Decimal(precision, scale) = self.result else {
             return Ok(Value::Double(self.doubles().iter().sum::<f64>() / as_double(count)));
         };
-        let total = self.exact().try_fold(Decimal::from_integer(0), Decimal::add);
+        let total = self.exact().try_fold(Decimal::from_integer(0), Decimal::plus);
         let mean = total
             .and_then(|t| t.divide(Decimal::from_integer(count), scale))
             .and_then(|mean| mean.fit(precision, scale));

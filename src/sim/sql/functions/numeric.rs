@@ -216,7 +216,7 @@ fn fitted(value: Option<Decimal>, ty: &T) -> Result<Value> {
 fn add(s: &Signature, v: &[Value]) -> Result<Value> {
     match (&v[0], &v[1]) {
         (Value::Integer(a), Value::Integer(b)) => ranged(a.checked_add(*b), &s.result),
-        (Value::Decimal(a), Value::Decimal(b)) => fitted(a.add(*b), &s.result),
+        (Value::Decimal(a), Value::Decimal(b)) => fitted(a.plus(*b), &s.result),
         (a, b) => (real(a) + real(b)).pipe(),
     }
 }
@@ -224,7 +224,7 @@ fn add(s: &Signature, v: &[Value]) -> Result<Value> {
 fn subtract(s: &Signature, v: &[Value]) -> Result<Value> {
     match (&v[0], &v[1]) {
         (Value::Integer(a), Value::Integer(b)) => ranged(a.checked_sub(*b), &s.result),
-        (Value::Decimal(a), Value::Decimal(b)) => fitted(a.add(b.negate()), &s.result),
+        (Value::Decimal(a), Value::Decimal(b)) => fitted(a.plus(b.negate()), &s.result),
         (a, b) => (real(a) - real(b)).pipe(),
     }
 }
@@ -284,7 +284,7 @@ fn positive_remainder(s: &Signature, v: &[Value]) -> Result<Value> {
             return Ok(Value::Integer(i64::try_from((a + b) % b).unwrap_or_default()));
         }
         (Value::Decimal(a), Value::Decimal(b)) => {
-            Value::Decimal(a.add(*b).ok_or_else(|| SqlError::overflow("decimal"))?)
+            Value::Decimal(a.plus(*b).ok_or_else(|| SqlError::overflow("decimal"))?)
         }
         (a, b) => Value::Double(real(a) + real(b)),
     };

@@ -83,9 +83,9 @@ pub(super) const ROUTINES: &[Routine] = &[
         let mut out = String::new();
         for letter in text_of(&v[0]).chars() {
             if start {
-                out.extend(letter.to_uppercase())
+                out.extend(letter.to_uppercase());
             } else {
-                out.extend(letter.to_lowercase())
+                out.extend(letter.to_lowercase());
             }
             start = letter == ' ';
         }

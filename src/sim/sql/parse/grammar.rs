@@ -466,8 +466,8 @@ fn restore(c: &mut Cursor<'_>) -> Result<Statement> {
     let table = c.name()?;
     c.eat_words("TO");
     if c.eat_words("VERSION AS OF") {
-        return Ok(Statement::Restore { table, version: Some(c.expr()?), timestamp: None });
+        return Ok(Statement::Restore { table, version: Some(Box::new(c.expr()?)), timestamp: None });
     }
     c.expect_words("TIMESTAMP AS OF")?;
-    Ok(Statement::Restore { table, version: None, timestamp: Some(c.expr()?) })
+    Ok(Statement::Restore { table, version: None, timestamp: Some(Box::new(c.expr()?)) })
 }

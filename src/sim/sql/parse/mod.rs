@@ -49,7 +49,8 @@ pub(crate) fn expression(sql: &str) -> Result<sqlparser::ast::Expr> {
 /// Tokens with string escapes resolved, `IDENTIFIER(...)` replaced by the name it means, and `t@v1` by `t VERSION AS OF 1`.
 fn tokens(sql: &str, constant: Constant<'_>) -> Result<Vec<TokenWithSpan>> {
     let dialect = Databricks;
-    let raw = Tokenizer::new(&dialect, sql).with_unescape(false).tokenize_with_location().map_err(from_tokenizer)?;
+    let raw =
+        Tokenizer::new(&dialect, sql).with_unescape(false).tokenize_with_location().map_err(|e| from_tokenizer(&e))?;
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
     let mut rest = raw.into_iter().peekable();
     while let Some(token) = rest.next() {
@@ -65,8 +66,9 @@ fn tokens(sql: &str, constant: Constant<'_>) -> Result<Vec<TokenWithSpan>> {
             && let Some(version) = rest.peek().and_then(version_of)
         {
             rest.next();
-            let words =
-                Tokenizer::new(&dialect, &format!(" VERSION AS OF {version}")).tokenize().map_err(from_tokenizer)?;
+            let words = Tokenizer::new(&dialect, &format!(" VERSION AS OF {version}"))
+                .tokenize()
+                .map_err(|e| from_tokenizer(&e))?;
             out.extend(words.into_iter().map(|word| TokenWithSpan::new(word, token.span)));
             continue;
         }
@@ -77,7 +79,7 @@ fn tokens(sql: &str, constant: Constant<'_>) -> Result<Vec<TokenWithSpan>> {
     ) {
         let Some((end, name)) = identifier_clause(sql, &out, at, constant)? else { break };
         let span = out.get(at).map_or_else(sqlparser::tokenizer::Span::empty, |t| t.span);
-        let replaced = Tokenizer::new(&dialect, &name).tokenize().map_err(from_tokenizer)?;
+        let replaced = Tokenizer::new(&dialect, &name).tokenize().map_err(|e| from_tokenizer(&e))?;
         out.splice(at..=end, replaced.into_iter().map(|token| TokenWithSpan::new(token, span)));
     }
     Ok(out)
@@ -184,7 +186,7 @@ fn unescape(raw: &str, quote: char) -> String {
     out
 }
 
-fn from_tokenizer(error: TokenizerError) -> SqlError {
+fn from_tokenizer(error: &TokenizerError) -> SqlError {
     SqlError::syntax(&error.message, "").at(error.location.line, error.location.column)
 }
 

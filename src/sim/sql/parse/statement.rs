@@ -94,8 +94,8 @@ pub(crate) enum Statement {
     Truncate(Vec<String>),
     Restore {
         table: Vec<String>,
-        version: Option<Expr>,
-        timestamp: Option<Expr>,
+        version: Option<Box<Expr>>,
+        timestamp: Option<Box<Expr>>,
     },
     CreateCatalog {
         name: String,
