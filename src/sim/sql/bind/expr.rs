@@ -351,7 +351,7 @@ impl Binder<'_> {
             return self.plus_minus(b, false, a, whole);
         }
         if (clock(&a.ty) || a.ty == T::String) && interval(&b.ty) {
-            let step = if minus { self.routine("-1", &[b.clone()], whole)? } else { b.clone() };
+            let step = if minus { self.routine("-1", std::slice::from_ref(b), whole)? } else { b.clone() };
             // Whole days keep a date a date, as Spark does.
             if let (T::Date, T::DayTime, Some(Value::Integer(us))) = (&a.ty, &b.ty, &b.literal)
                 && us % crate::sim::sql::datetime::DAY_US == 0

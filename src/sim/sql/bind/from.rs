@@ -439,7 +439,7 @@ impl Binder<'_> {
             T::Array(_) => found.push(("col", self.apply("get", &[input.clone(), index], name)?)),
             T::Map(..) => {
                 for (column, part) in [("key", "map_keys"), ("value", "map_values")] {
-                    let part = self.apply(part, &[input.clone()], name)?;
+                    let part = self.apply(part, std::slice::from_ref(input), name)?;
                     found.push((column, self.apply("get", &[part, index.clone()], name)?));
                 }
             }
