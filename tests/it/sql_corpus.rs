@@ -28,7 +28,7 @@ fn blocks(text: &str) -> Vec<Block> {
             ("#", _) => {}
             ("@", _) => user = rest.to_owned(),
             (">", _) => {
-                found.push(Block { line: number + 1, user: user.clone(), sql: rest.to_owned(), ..Block::default() })
+                found.push(Block { line: number + 1, user: user.clone(), sql: rest.to_owned(), ..Block::default() });
             }
             ("$", Some(block)) => {
                 let mut words = rest.splitn(3, ' ');
