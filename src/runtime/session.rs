@@ -8,7 +8,7 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{Fact, Feed, Message, Model, Observed, Settings, vocabulary};
+use crate::app::{Fact, Feed, Message, Model, Observed, Settings};
 use crate::config::Config;
 use crate::databricks::Observer;
 use crate::domain::clock::Clock;
@@ -17,7 +17,7 @@ use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind};
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::Workspace;
-use crate::keymap::{Keymap, KeymapError};
+use crate::keymap::KeymapError;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, Reach, connect};
 use crate::runtime::console::{self, Ended, Parts};
@@ -150,7 +150,8 @@ impl Session<'_> {
         let log = telemetry::start(&config.paths.state_dir.join("logs"), &config.personal.log, clock.clone())?;
         console::restore_on_panic(Some(log.folder.clone()));
         let theme = self.theme()?;
-        let settings = self.settings(clock.as_ref())?;
+        let size = crossterm::terminal::size().map_err(console::Error::from)?;
+        let settings = Settings::of(config, size, clock.now()).map_err(SessionError::Keys)?;
         let recorder = self.record.as_ref().map(|path| Recorder::start(path, &settings)).transpose()?;
         let cache = Cache::open(&config.paths.state_dir, &settings.workspaces, clock.as_ref());
 
@@ -237,21 +238,6 @@ impl Session<'_> {
             folder: Some(&folder),
             depth: Depth::of_environment(self.environment),
             unicode: locale_is_unicode(self.environment),
-        })
-    }
-
-    fn settings(&self, clock: &dyn Clock) -> Result<Settings, SessionError> {
-        let workspaces = self.config.workspaces();
-        let locked = workspaces.iter().filter(|known| known.read_only);
-        let read_only = locked.map(|known| known.workspace.name.clone()).collect();
-        Ok(Settings {
-            read_only,
-            workspaces: workspaces.into_iter().map(|known| known.workspace).collect(),
-            inventory: Arc::new(self.config.inventory()),
-            keymap: Keymap::load(&vocabulary(), &self.config.personal.keys).map_err(SessionError::Keys)?,
-            zone: self.config.personal.time_zone.0,
-            size: crossterm::terminal::size().map_err(console::Error::from)?,
-            now: clock.now(),
         })
     }
 }

@@ -12,6 +12,8 @@
 mod cli;
 mod client;
 mod keys;
+#[cfg(unix)]
+mod pty;
 mod reference;
 mod sql_concurrency;
 mod sql_corpus;

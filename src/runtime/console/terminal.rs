@@ -15,6 +15,7 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 
 use super::Surface;
@@ -95,7 +96,9 @@ impl<V: Fn(&Model, &mut Frame<'_>)> Surface for Screen<V> {
         if self.mouse {
             self.capture_mouse(true)?;
         }
-        self.terminal.clear()
+        // Not `clear()`: it asks the terminal where its cursor is, and the answer would be read as keys, or never come.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 }
 
@@ -146,7 +149,7 @@ pub fn restore_on_panic(log: Option<PathBuf>) {
 fn on_panic(panic: &PanicHookInfo<'_>, loop_thread: ThreadId, log: Option<&PathBuf>) {
     let trace = std::backtrace::Backtrace::force_capture();
     tracing::error!(%panic, %trace, "panic");
-    if std::thread::current().id() != loop_thread && TAKEN.load(Ordering::SeqCst) {
+    if std::thread::current().id() != loop_thread {
         let mut first = BACKGROUND_PANIC.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         first.get_or_insert_with(|| panic.to_string());
         return;
