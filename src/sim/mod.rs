@@ -1,7 +1,17 @@
 //! Simulated Databricks workspaces: a pure world in virtual time, and its faces.
 //!
-//! Nothing here may import `databricks`: if client and simulator shared a type, one wrong field name would pass every test.
+//! Nothing here may import `databricks`: if client and simulator shared a type, one wrong field name would pass every
+//! test. `docs/simulator.md` describes what outside programs may rely on.
 
+mod config_out;
+mod credentials;
+mod faults;
+mod http;
+mod pace;
 pub mod scenario;
+mod simulator;
 pub mod sql;
 pub mod world;
+
+pub use credentials::ROLES;
+pub use simulator::{Access, Error, Options, Simulator};

@@ -1,0 +1,147 @@
+//! Routes as data: each API file gives its own list, and the first that matches method and path answers.
+
+use super::answer::Answer;
+use super::call::{Call, Visit};
+use super::rate::Class;
+
+/// What answers a route. It never waits.
+#[derive(Clone, Copy)]
+pub(super) enum Handler {
+    /// For everybody: discovery and tokens. It does not see the world.
+    Open(fn(&Visit<'_>) -> Answer),
+    /// For principals, under the world's lock.
+    Api(fn(&mut Call<'_>) -> Answer),
+}
+
+/// One method of one path.
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    /// Literal segments and `{name}` for one segment, as in `/api/2.0/pipelines/{pipeline_id}`.
+    pub(super) template: String,
+    pub(super) class: Class,
+    pub(super) handler: Handler,
+}
+
+impl Route {
+    /// A read.
+    pub(super) fn get(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
+        Self { method: "GET", template: template.into(), class: Class::General, handler: Handler::Api(handler) }
+    }
+
+    /// A route that asks for no credential.
+    pub(super) fn open(method: &'static str, template: &str, handler: fn(&Visit<'_>) -> Answer) -> Self {
+        Self { method, template: template.to_owned(), class: Class::Unlimited, handler: Handler::Open(handler) }
+    }
+
+    /// An act.
+    pub(super) fn post(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
+        Self { method: "POST", ..Self::get(template, handler) }
+    }
+
+    /// The same under another limit.
+    pub(super) fn limited(self, class: Class) -> Self {
+        Self { class, ..self }
+    }
+}
+
+/// Values of a template's `{names}`, in order of appearance.
+pub(super) type Captures = Vec<(String, String)>;
+
+/// All routes of one workspace.
+pub(super) struct Table(Vec<Route>);
+
+impl Table {
+    /// A table of these routes.
+    pub(super) fn new(routes: Vec<Route>) -> Self {
+        Self(routes)
+    }
+
+    /// The route that answers, with its captures.
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<(&Route, Captures)> {
+        self.0
+            .iter()
+            .filter(|route| route.method == method)
+            .find_map(|route| Some((route, captures(&route.template, path)?)))
+    }
+}
+
+fn captures(template: &str, path: &str) -> Option<Captures> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let mut segments = path.split('/');
+    let mut captures = Vec::new();
+    for pattern in template.split('/') {
+        let segment = segments.next()?;
+        match pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) if !segment.is_empty() => captures.push((name.to_owned(), decoded(segment))),
+            Some(_) => return None,
+            None if pattern == segment => {}
+            None => return None,
+        }
+    }
+    segments.next().is_none().then_some(captures)
+}
+
+/// Undoes percent-encoding of one segment; what is not an encoded byte stands for itself.
+fn decoded(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let escaped = (byte == b'%')
+            .then(|| segment.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(escaped.unwrap_or(byte));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::http::answer::Reply;
+
+    fn answer(_: &mut Call<'_>) -> Answer {
+        Ok(Reply::empty())
+    }
+
+    fn table() -> Table {
+        Table::new(vec![
+            Route::get("/api/2.0/pipelines", answer),
+            Route::get("/api/2.0/pipelines/{id}", answer),
+            Route::post("/api/2.0/pipelines/{id}/updates", answer),
+            Route::get("/api/2.0/pipelines/{id}/updates/{update}", answer),
+        ])
+    }
+
+    fn found(method: &str, path: &str) -> Option<(String, Vec<String>)> {
+        let table = table();
+        let (route, captures) = table.find(method, path)?;
+        let values = captures.into_iter().map(|(_, value)| value).collect();
+        Some((route.template.clone(), values))
+    }
+
+    #[test]
+    fn a_template_matches_segment_by_segment() {
+        assert_eq!(
+            found("GET", "/api/2.0/pipelines/6f/updates/aa"),
+            Some(("/api/2.0/pipelines/{id}/updates/{update}".to_owned(), vec!["6f".to_owned(), "aa".to_owned()]))
+        );
+        assert_eq!(
+            found("GET", "/api/2.0/pipelines/").map(|(template, _)| template).as_deref(),
+            Some("/api/2.0/pipelines")
+        );
+        assert_eq!(found("GET", "/api/2.0/pipelines/6f/updates"), None, "another method's path");
+        assert_eq!(found("GET", "/api/2.0/pipelines//updates/aa"), None);
+        assert_eq!(found("GET", "/api/2.0"), None);
+    }
+
+    #[test]
+    fn captures_are_decoded_once() {
+        assert_eq!(
+            found("GET", "/api/2.0/pipelines/a%20b%2Fc+d%2&e=").map(|(_, values)| values),
+            Some(vec!["a b/c+d%2&e=".to_owned()])
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! The way of every request: fault, credential, rate, route, log line, answer.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use futures::{StreamExt as _, stream};
+
+use super::answer::{Answer, Refusal, Reply};
+use super::call::{Call, Visit};
+use super::deployment::{Deployment, Site};
+use super::line::Scissors;
+use super::log::Line;
+use super::query::Query;
+use super::route::{Handler, Route};
+use crate::domain::Instant;
+use crate::sim::credentials::Bearer;
+use crate::sim::faults::{Fault, Kind, Target, When};
+use crate::sim::world::World;
+use crate::sim::world::principal::Principal;
+
+/// The largest body that is read, in bytes: the vendor's largest is a statement of 16 MiB.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// One workspace's port.
+#[derive(Clone)]
+pub(super) struct Port {
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) site: Arc<Site>,
+}
+
+/// A request, read whole.
+struct Asked {
+    method: String,
+    path: String,
+    query: String,
+    authorization: Option<String>,
+    body: Bytes,
+}
+
+/// An answer on its way out, with who asked.
+struct Outcome {
+    reply: Reply,
+    principal: Option<String>,
+    reset: bool,
+    cut: bool,
+}
+
+pub(super) async fn answer(
+    State(port): State<Port>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response {
+    let deployment = &port.deployment;
+    let request_id = deployment.next_request_id();
+    let asked = match read(request).await {
+        Ok(asked) => asked,
+        // The caller hung up, or sent more than anything here takes.
+        Err(status) => return Response::builder().status(status).body(Body::empty()).unwrap_or_default(),
+    };
+    let (at, world_at) = (deployment.wall_now(), deployment.world_now());
+    let route = deployment.routes.find(&asked.method, &asked.path).map(|(route, _)| route);
+    let template = route.map_or(asked.path.as_str(), |route| route.template.as_str());
+    let fault = deployment.faults().strike(&Target {
+        workspace: &port.site.name,
+        method: &asked.method,
+        route: template,
+        path: &asked.path,
+    });
+
+    let outcome = port.outcome(&asked, fault.as_ref(), &request_id).await;
+
+    let ended_at = deployment.wall_now();
+    let line = Line {
+        seq: 0,
+        at,
+        world_at,
+        workspace: port.site.name.clone(),
+        principal: outcome.principal.clone(),
+        method: asked.method.clone(),
+        route: template.to_owned(),
+        path: asked.path.clone(),
+        query: asked.query.clone(),
+        status: if outcome.reset { 0 } else { outcome.reply.status.as_u16() },
+        ms: u64::try_from((ended_at - at).num_milliseconds()).unwrap_or_default(),
+        bytes: if outcome.reset { 0 } else { outcome.reply.body.len() as u64 },
+        request_id: request_id.clone(),
+        fault: fault.map(|fault| fault.kind),
+    };
+    if let Err(error) = deployment.log.write(line) {
+        // A log with holes would mislead every check that reads it: answer nothing rather than answer unlogged.
+        tracing::error!(%error, "the request log cannot be written");
+        scissors.cut();
+    }
+    if outcome.reset {
+        scissors.cut();
+    }
+    response(outcome, deployment.world_now(), &request_id, port.site.workspace_id)
+}
+
+async fn read(request: Request) -> Result<Asked, StatusCode> {
+    let (head, body) = request.into_parts();
+    let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let asked = Asked {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        authorization: authorization.map(str::to_owned),
+        body: Bytes::new(),
+    };
+    let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    Ok(Asked { body, ..asked })
+}
+
+impl Port {
+    /// The answer with its fault, if one strikes.
+    async fn outcome(&self, asked: &Asked, fault: Option<&Fault>, request_id: &str) -> Outcome {
+        let Some(fault) = fault else {
+            return self.honest(asked, request_id);
+        };
+        if fault.kind == Kind::Delay && fault.when == When::Before {
+            self.wait(fault).await;
+            return self.honest(asked, request_id);
+        }
+        let mut outcome = match fault.when {
+            When::Before => Outcome {
+                reply: Reply::empty(),
+                principal: self.name(asked, self.deployment.wall_now()).ok(),
+                reset: false,
+                cut: false,
+            },
+            When::After => self.honest(asked, request_id),
+        };
+        let refusal = |status, code, message: &str| {
+            let refusal = Refusal::new(status, code, message);
+            Refusal { retry_after_s: fault.retry_after_s, ..refusal }
+        };
+        match fault.kind {
+            Kind::Delay => self.wait(fault).await,
+            Kind::TooMany => outcome.reply = Refusal::too_many(fault.retry_after_s).reply(request_id, false),
+            Kind::Internal => {
+                let message = "An internal error occurred while processing the request.";
+                let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message);
+                outcome.reply = refusal.reply(request_id, false);
+            }
+            Kind::Unavailable => {
+                let message = "The service is temporarily unavailable.";
+                outcome.reply = refusal(StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", message)
+                    .reply(request_id, false);
+            }
+            Kind::Reset => outcome.reset = true,
+            Kind::CutBody => {
+                if fault.when == When::Before {
+                    // There is no body of an act that was not applied: half of what would have been an object.
+                    outcome.reply.body = br#"{"next_page_token":"","has_more":false}"#.to_vec();
+                }
+                outcome.cut = true;
+            }
+            Kind::Garbage => outcome.reply.body = b"\x00\x1f{\"run_id\": 12, \"sta\xff\xfe".to_vec(),
+            Kind::HtmlSignIn => {
+                outcome.reply.status = StatusCode::OK;
+                outcome.reply.content_type = "text/html; charset=utf-8";
+                outcome.reply.body = SIGN_IN_PAGE.as_bytes().to_vec();
+            }
+            Kind::ExpiredToken => {
+                if let Some(token) = asked.token() {
+                    self.site.expire(token, self.deployment.wall_now());
+                }
+                outcome.reply = Refusal::unauthenticated(EXPIRED).reply(request_id, false);
+            }
+        }
+        outcome
+    }
+
+    async fn wait(&self, fault: &Fault) {
+        let delay = Duration::from_millis(fault.delay_ms.unwrap_or_default());
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = self.deployment.stop.cancelled() => {}
+        }
+    }
+
+    /// The answer as the vendor would give it.
+    fn honest(&self, asked: &Asked, request_id: &str) -> Outcome {
+        let mut principal = None;
+        let scim = asked.path.contains("/scim/");
+        let reply = self.route(asked, &mut principal).unwrap_or_else(|refusal| refusal.reply(request_id, scim));
+        Outcome { reply, principal, reset: false, cut: false }
+    }
+
+    fn route(&self, asked: &Asked, asker: &mut Option<String>) -> Answer {
+        let found = self.deployment.routes.find(&asked.method, &asked.path);
+        let wall = self.deployment.wall_now();
+        let visit = Visit {
+            site: &self.site,
+            wall,
+            authorization: asked.authorization.as_deref(),
+            query: Query::parse(&asked.query),
+            body: &asked.body,
+        };
+        if let Some((Route { handler: Handler::Open(handler), class, .. }, _)) = found {
+            self.take(*class, wall)?;
+            return handler(&visit);
+        }
+        let name = self.name(asked, wall)?;
+        *asker = Some(name.clone());
+        let Some((route, captures)) = found else {
+            return Err(Refusal::no_route(&asked.method, &asked.path));
+        };
+        self.take(route.class, wall)?;
+        let Handler::Api(handler) = route.handler else {
+            return Err(Refusal::no_route(&asked.method, &asked.path));
+        };
+        self.deployment.with_world(|world| {
+            let principal = principal(world, &name).ok_or_else(|| Refusal::unauthenticated(INVALID))?;
+            handler(&mut Call { visit: &visit, route: &route.template, captures, principal: &principal, world })
+        })
+    }
+
+    fn take(&self, class: super::rate::Class, wall: Instant) -> Result<(), Refusal> {
+        self.site.take(class, wall).map_err(|seconds| Refusal::too_many(Some(seconds)))
+    }
+
+    /// The user name or application id behind the credential.
+    fn name(&self, asked: &Asked, wall: Instant) -> Result<String, Refusal> {
+        let token = asked.token().ok_or_else(|| {
+            Refusal::unauthenticated("Credential was not sent or was of an unsupported type for this API.")
+        })?;
+        match self.site.bearer(token, wall) {
+            Bearer::Principal(name) => Ok(name),
+            Bearer::Expired => Err(Refusal::unauthenticated(EXPIRED)),
+            Bearer::Unknown => Err(Refusal::unauthenticated(INVALID)),
+        }
+    }
+}
+
+fn principal(world: &World, name: &str) -> Option<Principal> {
+    world.principals().iter().find(|principal| principal.user_name == name).cloned()
+}
+
+const INVALID: &str = "Invalid access token.";
+const EXPIRED: &str = "Access token has expired.";
+const SIGN_IN_PAGE: &str = "<!doctype html><html><head><meta charset=\"utf-8\"><title>Databricks - Sign In</title></head>\
+    <body><div id=\"login-page\"></div></body></html>";
+
+impl Asked {
+    fn token(&self) -> Option<&str> {
+        let (scheme, token) = self.authorization.as_deref()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+}
+
+/// The answer with the headers that every answer bears.
+fn response(outcome: Outcome, world_now: Instant, request_id: &str, workspace_id: u64) -> Response {
+    let Outcome { reply, cut, .. } = outcome;
+    let length = reply.body.len();
+    let body = if cut { half(reply.body) } else { Body::from(reply.body) };
+    let mut response = Response::new(body);
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let date = world_now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let fixed =
+        [("date", date), ("x-request-id", request_id.to_owned()), ("x-databricks-org-id", workspace_id.to_string())];
+    for (name, value) in fixed.into_iter().chain(reply.headers) {
+        // What we put in headers is ASCII of our own making; were it not, the header would be missing, and a test with it.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// The first half of a body, and then the connection fails.
+fn half(mut body: Vec<u8>) -> Body {
+    body.truncate(body.len() / 2);
+    let first = stream::once(async move { Ok(Bytes::from(body)) });
+    let failure = stream::once(async {
+        // Gives the server a turn to send what came first.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    Body::from_stream(first.chain(failure))
+}
