@@ -10,6 +10,7 @@ pub mod pipelines;
 pub mod reference;
 pub mod run;
 pub mod runs;
+pub mod sim;
 pub mod status;
 pub mod sweep;
 pub mod table;
@@ -110,6 +111,7 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
         Command::Pipelines(flags) => pipelines::run(flags, context),
         Command::Config(command) => config::run(command, context),
         Command::Init => init::run(context),
+        Command::Sim(flags) => sim::run(flags, context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "lakeshift", &mut script);
