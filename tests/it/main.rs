@@ -15,6 +15,7 @@ mod keys;
 #[cfg(unix)]
 mod pty;
 mod reference;
+mod sim;
 mod sql_concurrency;
 mod sql_corpus;
 mod tidy;

@@ -1,0 +1,69 @@
+//! `docs/simulator.md` against reality: every example fits its schema, and so does what the simulator really says.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Lab;
+use super::process::Process;
+
+const PAGE: &str = include_str!("../../../docs/simulator.md");
+
+/// The JSON below `<!-- kind: name -->`.
+fn block(kind: &str, name: &str) -> Value {
+    let mark = format!("<!-- {kind}: {name} -->\n```json\n");
+    let (_, rest) = PAGE.split_once(&mark).unwrap_or_else(|| panic!("no {kind} of {name}"));
+    let (json, _) = rest.split_once("\n```").expect("a closed block");
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{kind} of {name}: {error}"))
+}
+
+fn check(name: &str, reality: &Value) {
+    let schema = block("schema", name);
+    for (what, value) in [("the example", &block("example", name)), ("reality", reality)] {
+        if let Err(error) = jsonschema::validate(&schema, value) {
+            panic!("{what} of {name} does not fit: {error} at {}\n{value}", error.instance_path());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_what_is_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    check("start-line", &Process::start(folder.path(), &["--config-out", "sim.toml"]).start);
+    check("start-line", &Process::start(folder.path(), &[]).start);
+
+    let lab = Lab::calm().await;
+    let ask = async |method, path: &str, body: Option<Value>| lab.admin(method, path, body.as_ref()).await.1;
+    check("fault", &block("example", "fault"));
+    for kind in ["delay", "429", "500", "503", "reset", "cut_body", "garbage", "html_sign_in", "expired_token"] {
+        let delay = if kind == "delay" { json!(1) } else { Value::Null };
+        let fault = json!({"kind": kind, "when": "after", "route": format!("/{kind}"), "delay_ms": delay});
+        check("fault", &fault);
+        lab.plant(fault).await;
+    }
+    lab.plant(block("example", "fault")).await;
+    check("faults", &ask(Method::GET, "/faults", None).await);
+    for kind in ["delay", "garbage", "expired_token"] {
+        lab.call("prod", "operator", Method::GET, &format!("/{kind}"), None).await;
+    }
+    lab.get("/api/2.0/pipelines").await;
+    let requests = ask(Method::GET, "/requests", None).await;
+    check("requests", &requests);
+    for line in super::items(&requests, "requests") {
+        check("request", line);
+    }
+    check("state", &ask(Method::GET, "/state", None).await);
+    check("time", &ask(Method::POST, "/advance", Some(json!({"seconds": 1}))).await);
+    check("time", &ask(Method::POST, "/pause", None).await);
+    check("time", &ask(Method::POST, "/resume", None).await);
+}
+
+#[test]
+fn every_example_has_a_schema_and_the_other_way_round() {
+    let names = |kind: &str| {
+        let mark = format!("<!-- {kind}: ");
+        let rests = PAGE.split(mark.as_str()).skip(1);
+        rests.filter_map(|rest| rest.split_once(" -->")).map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("example"), names("schema"));
+    assert_eq!(names("example").len(), 7);
+}
