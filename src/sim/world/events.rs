@@ -173,7 +173,7 @@ impl Scribe<'_> {
     ) -> &mut Event {
         let pipeline = &self.entry.pipeline;
         // Unique within a pipeline as long as fewer than a thousand events of it share a millisecond.
-        let twins = self.events.iter().rev().take_while(|event| event.timestamp == at).count() as u64;
+        let twins = self.events.iter().filter(|event| event.timestamp == at).count() as u64;
         let sequence = span_ms(Instant::UNIX_EPOCH, at) * 1_000 + twins;
         let at_index = self.events.len();
         self.events.push(Event {

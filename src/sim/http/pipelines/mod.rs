@@ -183,8 +183,8 @@ fn stop(call: &mut Call<'_>) -> Answer {
 struct EventPosition {
     filter: String,
     ascending: bool,
-    /// Milliseconds and sequence of the last event given.
-    after: Option<(i64, u64)>,
+    /// Instant and sequence of the last event given.
+    after: Option<(Instant, u64)>,
 }
 
 fn events(call: &mut Call<'_>) -> Answer {
@@ -196,9 +196,7 @@ fn events(call: &mut Call<'_>) -> Answer {
     let mut position = event_position(query, &question)?;
     let filter = Filter::parse(&position.filter)?;
     let narrowed = filter.narrowed(position.ascending);
-    let mut after = position
-        .after
-        .and_then(|(ms, sequence)| Some(EventCursor { timestamp: Instant::from_timestamp_millis(ms)?, sequence }));
+    let mut after = position.after.map(|(timestamp, sequence)| EventCursor { timestamp, sequence });
     let mut events = Vec::with_capacity(size);
     loop {
         let page = call.world.events(call.workspace(), &id, &narrowed, after, size - events.len())?;
@@ -214,7 +212,7 @@ fn events(call: &mut Call<'_>) -> Answer {
         body.insert("events".to_owned(), rendered.into());
     }
     if let Some(EventCursor { timestamp, sequence }) = after {
-        position.after = Some((timestamp.timestamp_millis(), sequence));
+        position.after = Some((timestamp, sequence));
         body.insert("next_page_token".to_owned(), page::token(&question, &json!(position).to_string()).into());
     }
     Ok(Reply::json(&body))

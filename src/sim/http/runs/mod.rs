@@ -71,7 +71,7 @@ fn list(call: &mut Call<'_>) -> Answer {
     }
     body.insert("has_more".to_owned(), next.is_some().into());
     if let Some(RunCursor { start_time, run_id }) = next {
-        let position = format!("{} {run_id}", start_time.timestamp_millis());
+        let position = format!("{} {run_id}", start_time.to_rfc3339());
         body.insert("next_page_token".to_owned(), page::token(&question, &position).into());
     }
     Ok(Reply::json(&body))
@@ -108,10 +108,7 @@ fn cursor(question: &str, token: &str) -> Result<RunCursor, Refusal> {
     let position = page::position(question, token)?;
     position
         .split_once(' ')
-        .and_then(|(ms, id)| {
-            let start_time = Instant::from_timestamp_millis(ms.parse().ok()?)?;
-            Some(RunCursor { start_time, run_id: id.parse().ok()? })
-        })
+        .and_then(|(at, id)| Some(RunCursor { start_time: at.parse().ok()?, run_id: id.parse().ok()? }))
         .ok_or_else(|| Refusal::invalid(format!("Invalid page token: {token}")))
 }
 
