@@ -25,11 +25,6 @@ impl Query {
         self.0.iter().filter(move |(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
-    /// Whether any of the keys besides these is given.
-    pub(super) fn has_other_than(&self, names: &[&str]) -> bool {
-        self.0.iter().any(|(key, value)| !value.is_empty() && !names.contains(&key.as_str()))
-    }
-
     /// `true` or `false`, lower case; false when absent.
     pub(super) fn boolean(&self, name: &str) -> Result<bool, Refusal> {
         match self.text(name) {
@@ -115,8 +110,6 @@ mod tests {
     fn a_repeated_key_gives_all_its_values() {
         let query = Query::parse("order_by=timestamp+asc&order_by=id%20desc");
         assert_eq!(query.all("order_by").collect::<Vec<_>>(), ["timestamp asc", "id desc"]);
-        assert!(query.has_other_than(&["page_token"]));
-        assert!(!query.has_other_than(&["order_by"]));
     }
 
     #[test]

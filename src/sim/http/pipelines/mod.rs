@@ -218,22 +218,27 @@ fn events(call: &mut Call<'_>) -> Answer {
     Ok(Reply::json(&body))
 }
 
-/// What is asked and from where on: by the token alone, or by filter and order.
+/// What is asked and from where on. With a token, other fields must ask what the token's first page asked: the text
+/// of the API forbids them, and the vendor's own SDK repeats them.
 fn event_position(query: &Query, question: &str) -> Result<EventPosition, Refusal> {
-    if let Some(token) = query.text("page_token") {
-        if query.has_other_than(&["page_token", "max_results"]) {
-            return Err(Refusal::invalid("page_token cannot be combined with other fields besides max_results."));
-        }
-        return serde_json::from_str(&page::position(question, token)?)
-            .map_err(|_| Refusal::invalid(format!("Invalid page token: {token}")));
-    }
-    let mut ascending = false;
+    let mut ascending = None;
     for order in query.all("order_by") {
-        ascending = match order {
+        ascending = Some(match order {
             "timestamp asc" | "timestamp" => true,
             "timestamp desc" => false,
             _ => return Err(Refusal::invalid(format!("Unsupported order_by: {order}"))),
-        };
+        });
     }
-    Ok(EventPosition { filter: query.text("filter").unwrap_or_default().to_owned(), ascending, after: None })
+    let filter = query.text("filter");
+    let Some(token) = query.text("page_token") else {
+        let filter = filter.unwrap_or_default().to_owned();
+        return Ok(EventPosition { filter, ascending: ascending.unwrap_or(false), after: None });
+    };
+    let position: EventPosition = serde_json::from_str(&page::position(question, token)?)
+        .map_err(|_| Refusal::invalid(format!("Invalid page token: {token}")))?;
+    let other_filter = filter.is_some_and(|filter| filter != position.filter);
+    if other_filter || ascending.is_some_and(|ascending| ascending != position.ascending) {
+        return Err(Refusal::invalid("page_token cannot be combined with other fields besides max_results."));
+    }
+    Ok(position)
 }
