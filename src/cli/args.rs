@@ -87,6 +87,8 @@ pub enum Command {
     Config(ConfigCommand),
     /// Write a first configuration from the profiles of .databrickscfg.
     Init,
+    /// Open the console on simulated workspaces that this process serves.
+    Demo(super::demo::DemoFlags),
     /// Serve simulated workspaces over HTTP on loopback, until SIGTERM.
     Sim(super::sim::SimFlags),
     /// Print a completion script for a shell.

@@ -12,9 +12,14 @@ use crate::runtime::session::{Session, SessionError};
 /// Opens the console on the configured workspaces, and gives the exit code that its end asks for.
 pub(super) fn run(flags: &ConsoleFlags, context: &Context<'_>) -> Result<u8, Failure> {
     // Said first: who calls it from a script needs another command, not a configuration.
-    console::require_terminal().map_err(|error| Failure::from(SessionError::Console(error.into())))?;
+    require_terminal()?;
     let config = context.load(Flags { theme: flags.theme.clone(), read_only: flags.read_only })?;
     open(&config, flags, context)
+}
+
+/// Refuses where there is no terminal to open the console on.
+pub(super) fn require_terminal() -> Result<(), Failure> {
+    console::require_terminal().map_err(|error| Failure::from(SessionError::Console(error.into())))
 }
 
 /// Opens the console on the workspaces of a configuration.

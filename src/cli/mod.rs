@@ -3,6 +3,7 @@
 pub mod args;
 pub mod config;
 mod console;
+pub mod demo;
 pub mod failure;
 pub mod init;
 pub mod output;
@@ -105,6 +106,7 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
             .hint("Leave the flag away, or put it behind the subcommand if that opens the console."));
     }
     match command {
+        Command::Demo(flags) => return demo::run(flags, context),
         Command::Status(flags) => status::run(flags, context),
         Command::Runs(flags) => runs::run(flags, context),
         Command::Run(command) => run::run(command, context),

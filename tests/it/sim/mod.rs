@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod demo;
 mod docs;
 mod faults;
 mod jobs;
