@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::simulator::Access;
 
-/// Deadlines that the fleet's `sla` tag speaks of: hours or minutes after the planned start.
-const PROMISES: [&str; 5] = ["15m", "30m", "1h", "2h", "4h"];
+/// Values of the fleet's `sla` tag: a deadline after the planned start for what is scheduled, an age for streams.
+const PROMISES: [(&str, &str); 3] = [("15m", "within"), ("2h", "within"), ("90s", "fresh_within")];
 
 /// Which of the simulator's roles signs in for which role of the configuration.
 const ROLES: [(&str, &str); 4] =
@@ -54,9 +54,9 @@ fn text(stem: &str, workspaces: &[Access]) -> String {
     }
     text += "\n# The simulated fleet says what it is in the tags of its jobs and pipelines.\n\
              [tags]\ntier = \"tier\"\nproduct = \"product\"\nowner = \"owner\"\nsox = \"sox\"\n";
-    for promise in PROMISES {
+    for (promise, kind) in PROMISES {
         text += &format!(
-            "\n[[rules]]\nwhen = {{ tags = {{ sla = \"{promise}\" }} }}\nsla = {{ within = \"{promise}\" }}\n"
+            "\n[[rules]]\nwhen = {{ tags = {{ sla = \"{promise}\" }} }}\nsla = {{ {kind} = \"{promise}\" }}\n"
         );
     }
     for workspace in workspaces {

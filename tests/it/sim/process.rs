@@ -10,6 +10,7 @@ use lakeshift::config::layers::Flags;
 use lakeshift::config::paths::Paths;
 use lakeshift::config::{self, LoadOptions};
 use lakeshift::domain::credential::{CredentialSource, Role, SecretSource};
+use lakeshift::domain::inventory::{ObjectFacts, ObjectKind};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -150,8 +151,8 @@ async fn a_request_is_in_the_log_when_its_answer_arrives() {
     }
 }
 
-#[test]
-fn its_configuration_is_used_as_it_is() {
+#[tokio::test]
+async fn its_configuration_is_used_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let process = Process::start(folder.path(), &["--config-out", "sim.toml"]);
     assert_eq!(text(&process.start, "config"), "sim.toml");
@@ -174,4 +175,30 @@ fn its_configuration_is_used_as_it_is() {
             assert_eq!(std::fs::metadata(path).expect("there").permissions().mode() & 0o777, 0o600);
         }
     }
+
+    // Every promise that a tag makes is understood.
+    let inventory = config.inventory();
+    let (prod, http) = (process.workspace("prod"), super::http());
+    let get = async |path: String| -> Value {
+        let request = http.get(format!("{}{path}", text(prod, "host"))).bearer_auth(text(&prod["tokens"], "operator"));
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    };
+    let mut tagged: Vec<(ObjectKind, Value)> = Vec::new();
+    for job in super::items(&get("/api/2.2/jobs/list?limit=100".to_owned()).await, "jobs") {
+        tagged.push((ObjectKind::Job, job["settings"]["tags"].clone()));
+    }
+    for pipeline in super::items(&get("/api/2.0/pipelines?max_results=100".to_owned()).await, "statuses") {
+        let pipeline = get(format!("/api/2.0/pipelines/{}", text(pipeline, "pipeline_id"))).await;
+        tagged.push((ObjectKind::Pipeline, pipeline["spec"]["tags"].clone()));
+    }
+    let workspace = &config.workspaces()[0].workspace;
+    let mut promises = 0;
+    for (kind, tags) in tagged {
+        let tags: BTreeMap<String, String> = serde_json::from_value(tags).unwrap_or_default();
+        let found = inventory.classify(workspace, ObjectFacts { kind, id: "1", name: "any", tags: &tags });
+        assert_eq!(found.sla.is_some(), tags.contains_key("sla"), "{tags:?}");
+        assert_eq!(found.tier.is_some(), tags.contains_key("tier"), "{tags:?}");
+        promises += usize::from(found.sla.is_some());
+    }
+    assert!(promises > 10, "{promises}");
 }
