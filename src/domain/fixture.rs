@@ -90,7 +90,7 @@ pub(crate) fn snapshot_of(
 }
 
 pub(crate) fn watch(job: Job, runs: Vec<Arc<Run>>) -> JobWatch {
-    JobWatch { job: Arc::new(job), runs, failure: None }
+    JobWatch { job: Arc::new(job), runs, history_read: true, failure: None }
 }
 
 pub(crate) fn pipeline(id: &str, state: PipelineState, continuous: bool) -> Pipeline {

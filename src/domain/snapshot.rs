@@ -124,6 +124,8 @@ pub struct JobWatch {
     pub job: Arc<Job>,
     /// Recent runs, newest first, at most 30. Those of listings carry no tasks.
     pub runs: Vec<Arc<Run>>,
+    /// Whether older runs were asked for, so that an empty list means that there were none.
+    pub history_read: bool,
     /// Why the newest failed run failed, once its output was read.
     pub failure: Option<FailureNote>,
 }

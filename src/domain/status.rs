@@ -41,8 +41,10 @@ pub enum Status {
     Skipped,
     /// Its schedule is paused.
     Paused,
-    /// Nothing of it has run, as far as we know.
+    /// Nothing of it has ever run.
     NeverStarted,
+    /// Its runs were not asked for yet.
+    Unread,
 }
 
 /// What a status asks of the person who reads it: the role by which it is drawn.
@@ -64,7 +66,7 @@ pub enum Tone {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Failed,
         Self::TimedOut,
         Self::UpstreamFailed,
@@ -82,6 +84,7 @@ impl Status {
         Self::Skipped,
         Self::Paused,
         Self::NeverStarted,
+        Self::Unread,
     ];
 
     /// The word.
@@ -104,6 +107,7 @@ impl Status {
             Self::Skipped => "skipped",
             Self::Paused => "paused",
             Self::NeverStarted => "never started",
+            Self::Unread => "not read yet",
         }
     }
 
@@ -117,7 +121,7 @@ impl Status {
             Self::Running | Self::Stopping => Tone::Active,
             Self::Queued | Self::Blocked | Self::Starting => Tone::Waiting,
             Self::Ok => Tone::Good,
-            Self::Canceled | Self::Skipped | Self::Paused | Self::NeverStarted => Tone::Quiet,
+            Self::Canceled | Self::Skipped | Self::Paused | Self::NeverStarted | Self::Unread => Tone::Quiet,
         }
     }
 

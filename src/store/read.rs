@@ -67,7 +67,7 @@ fn jobs(db: &Connection, name: &WorkspaceName) -> rusqlite::Result<Vec<JobWatch>
             Some(run) => failure(db, name, run.id)?,
             None => None,
         };
-        watches.push(JobWatch { job: Arc::new(job), runs, failure });
+        watches.push(JobWatch { job: Arc::new(job), history_read: !runs.is_empty(), runs, failure });
     }
     Ok(watches)
 }

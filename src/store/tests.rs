@@ -112,9 +112,15 @@ fn snapshot() -> WorkspaceSnapshot {
             JobWatch {
                 job: Arc::new(job(1)),
                 runs: vec![failed, run(10, 1, RunState::Ended(Outcome::Succeeded), 0)],
+                history_read: true,
                 failure: Some(note),
             },
-            JobWatch { job: Arc::new(job(2)), runs: vec![run(20, 2, RunState::Running, 50)], failure: None },
+            JobWatch {
+                job: Arc::new(job(2)),
+                runs: vec![run(20, 2, RunState::Running, 50)],
+                history_read: true,
+                failure: None,
+            },
         ]),
         pipelines: section(vec![PipelineWatch {
             pipeline: Arc::new(pipeline("p-1")),
@@ -199,7 +205,7 @@ fn two_processes_share_the_file() {
                 for round in 0..20 {
                     let mut mine = snapshot();
                     let runs = vec![run(1_000 + n * 100 + round, 1, RunState::Running, 500)];
-                    mine.jobs = section(vec![JobWatch { job: Arc::new(job(1)), runs, failure: None }]);
+                    mine.jobs = section(vec![JobWatch { job: Arc::new(job(1)), runs, history_read: true, failure: None }]);
                     store.record(&mine, None).expect("writes, having waited its turn");
                 }
             })
@@ -268,8 +274,8 @@ fn old_rows_go_but_each_job_keeps_its_last_runs() {
     let many = (0..40)
         .map(|n| run(100 + n, 1, RunState::Ended(Outcome::Succeeded), -90 * day + i64::try_from(n).expect("small")));
     first.jobs = section(vec![
-        JobWatch { job: Arc::new(job(1)), runs: many.collect(), failure: None },
-        JobWatch { job: Arc::new(job(2)), runs: vec![old], failure: None },
+        JobWatch { job: Arc::new(job(1)), runs: many.collect(), history_read: true, failure: None },
+        JobWatch { job: Arc::new(job(2)), runs: vec![old], history_read: true, failure: None },
     ]);
     store.record(&first, None).expect("writes");
     store.prune(at(60 * day)).expect("prunes");

@@ -17,6 +17,8 @@ pub struct Glyphs {
     pub skipped: &'static str,
     /// Never started.
     pub never: &'static str,
+    /// Not asked for yet.
+    pub unread: &'static str,
     /// Waits for a retry.
     pub retrying: &'static str,
     /// Held by somebody.
@@ -67,6 +69,7 @@ impl Glyphs {
         canceled: "⊘",
         skipped: "–",
         never: "∅",
+        unread: "…",
         retrying: "↻",
         paused: "‖",
         unknown: "?",
@@ -97,6 +100,7 @@ impl Glyphs {
         canceled: "/",
         skipped: "-",
         never: "0",
+        unread: ":",
         retrying: "@",
         paused: "=",
         unknown: "?",
@@ -128,6 +132,7 @@ impl Glyphs {
             self.canceled,
             self.skipped,
             self.never,
+            self.unread,
             self.retrying,
             self.paused,
             self.unknown,

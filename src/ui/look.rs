@@ -91,6 +91,7 @@ pub fn glyph(status: Status, glyphs: &Glyphs) -> &'static str {
         Status::Canceled => glyphs.canceled,
         Status::Skipped | Status::UpstreamFailed => glyphs.skipped,
         Status::NeverStarted => glyphs.never,
+        Status::Unread => glyphs.unread,
         Status::Retrying => glyphs.retrying,
         Status::Paused => glyphs.paused,
         Status::Unknown => glyphs.unknown,

@@ -31,14 +31,14 @@ pub(super) fn usual_ms<'a>(runs: impl IntoIterator<Item = &'a Run>, now: Instant
     Some(if times.len().is_multiple_of(2) { times[middle - 1].midpoint(times[middle]) } else { times[middle] })
 }
 
-/// How many times the usual a run took; none if that is nothing to speak of. A run that still runs is never too short.
+/// How many times the usual a run took; none if that is nothing to speak of. Only a run that ended well can be too short.
 #[expect(clippy::cast_precision_loss, reason = "durations are far below 2^52 milliseconds")]
-pub(super) fn unusual(took_ms: u64, usual_ms: u64, running: bool) -> Option<f64> {
+pub(super) fn unusual(took_ms: u64, usual_ms: u64, ended_well: bool) -> Option<f64> {
     if took_ms.abs_diff(usual_ms) < LEAST_DIFFERENCE_MS {
         return None;
     }
     let ratio = took_ms as f64 / usual_ms.max(1) as f64;
-    (ratio >= LONG || (ratio <= SHORT && !running)).then_some(ratio)
+    (ratio >= LONG || (ratio <= SHORT && ended_well)).then_some(ratio)
 }
 
 /// Since when a stream has been behind by more than it may, reading backwards from the newest sample.

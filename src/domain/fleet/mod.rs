@@ -22,7 +22,7 @@ use super::job::Job;
 use super::pipeline::Pipeline;
 use super::run::Run;
 use super::snapshot::{FailureNote, FlowWatch};
-use super::status::Status;
+use super::status::{Status, Tone};
 use super::workspace::Environment;
 
 /// How many cells of the past a row shows.
@@ -156,7 +156,7 @@ impl FleetRow {
 
     /// How many times the usual the newest run took or has taken by `now`; none if that is nothing to speak of.
     pub fn unusual(&self, now: Instant) -> Option<f64> {
-        judge::unusual(self.took_ms(now)?, self.timing.usual_ms?, self.timing.running_since.is_some())
+        judge::unusual(self.took_ms(now)?, self.timing.usual_ms?, self.status.tone() == Tone::Good)
     }
 
     /// Whether every word of a filter is found in the row; `text` in any case.

@@ -48,7 +48,8 @@ impl Maker<'_> {
             Some(status) if status.is_failure() || status.is_active() => status,
             _ if is_paused(&job.cadence) => Status::Paused,
             Some(status) => status,
-            None => Status::NeverStarted,
+            None if watch.history_read => Status::NeverStarted,
+            None => Status::Unread,
         };
         let timing = timing(&watch.runs, newest, self.now);
         let failure = watch.failure.clone().filter(|note| newest.is_some_and(|run| run.id == note.run));
@@ -113,7 +114,7 @@ impl Maker<'_> {
             .running_since
             .and_then(|since| u64::try_from(self.now.signed_duration_since(since).num_milliseconds()).ok());
         let long = matches!((running_ms, timing.usual_ms),
-            (Some(running_ms), Some(usual_ms)) if unusual(running_ms, usual_ms, true).is_some());
+            (Some(running_ms), Some(usual_ms)) if unusual(running_ms, usual_ms, false).is_some());
         let mut row = FleetRow {
             id: ObjectId { workspace: self.workspace.name.clone(), object },
             environment: self.workspace.environment,

@@ -11,12 +11,16 @@ use crate::domain::inventory::{Condition, Inventory, Rule, Sla};
 use crate::domain::job::{Cadence, Job, TaskSpec};
 use crate::domain::pipeline::PipelineState;
 use crate::domain::run::{Run, RunState};
-use crate::domain::snapshot::PipelineWatch;
+use crate::domain::snapshot::{JobWatch, PipelineWatch};
 use crate::domain::status::Status;
 use crate::domain::workspace::Environment;
 
 fn row(job: Job, runs: Vec<Arc<Run>>) -> FleetRow {
-    rows(&snapshot(vec![watch(job, runs)], Vec::new()), &Inventory::default(), now()).remove(0)
+    row_of(watch(job, runs))
+}
+
+fn row_of(watch: JobWatch) -> FleetRow {
+    rows(&snapshot(vec![watch], Vec::new()), &Inventory::default(), now()).remove(0)
 }
 
 fn stream_row(seconds: &[f64], inventory: &Inventory) -> FleetRow {
@@ -40,6 +44,8 @@ fn a_paused_job_says_so_unless_it_failed() {
     assert_eq!(row(paused(), vec![run(1, OK, 90, 10)]).status, Status::Paused);
     assert_eq!(row(paused(), vec![run(1, FAILED, 90, 10)]).status, Status::Failed);
     assert_eq!(row(job(1, "manual"), Vec::new()).status, Status::NeverStarted);
+    let unread = JobWatch { history_read: false, ..watch(job(1, "manual"), Vec::new()) };
+    assert_eq!(row_of(unread).status, Status::Unread, "nobody looked yet");
 }
 
 #[test]
@@ -69,6 +75,7 @@ fn what_is_normal_or_little_known_is_not_spoken_of() {
     assert_eq!(with(run(99, OK, 600, 50), 10), Some(2.0));
     assert_eq!(with(run(99, OK, 600, 5), 10), Some(0.2), "suspiciously short");
     assert_eq!(with(run(99, RunState::Running, 5, 0), 10), None, "a run that runs is never too short");
+    assert_eq!(with(run(99, FAILED, 600, 5), 10), None, "a run that failed is short because it failed");
 }
 
 #[test]

@@ -26,6 +26,7 @@ const STRANGERS: usize = 4_096;
 struct KnownJob {
     job: Arc<Job>,
     runs: Vec<Arc<Run>>,
+    history_read: bool,
     failure: Option<FailureNote>,
 }
 
@@ -76,7 +77,12 @@ impl Knowledge {
         let pipelines =
             cached.and_then(|cached| cached.pipelines.value.as_deref()).map(Vec::as_slice).unwrap_or_default();
         let known = jobs.iter().map(|watch| {
-            let known = KnownJob { job: watch.job.clone(), runs: watch.runs.clone(), failure: watch.failure.clone() };
+            let known = KnownJob {
+                job: watch.job.clone(),
+                runs: watch.runs.clone(),
+                history_read: watch.history_read,
+                failure: watch.failure.clone(),
+            };
             (watch.job.id, known)
         });
         let known: BTreeMap<JobId, KnownJob> = known.collect();
@@ -156,11 +162,11 @@ impl Knowledge {
             let known = match before.remove(&job.id) {
                 Some(known) if *known.job == job => known,
                 Some(known) => KnownJob { job: Arc::new(job), ..known },
-                None => {
-                    errands.push(Errand::History(job.id));
-                    KnownJob { job: Arc::new(job), runs: Vec::new(), failure: None }
-                }
+                None => KnownJob { job: Arc::new(job), runs: Vec::new(), history_read: false, failure: None },
             };
+            if !known.history_read {
+                errands.push(Errand::History(known.job.id));
+            }
             self.jobs.insert(known.job.id, known);
         }
         self.jobs_listed = true;
@@ -177,7 +183,11 @@ impl Knowledge {
     }
 
     /// Some or all recent runs of one job.
-    pub fn history_read(&mut self, runs: Vec<Run>) -> Vec<Errand> {
+    pub fn history_read(&mut self, job: JobId, runs: Vec<Run>) -> Vec<Errand> {
+        if let Some(known) = self.jobs.get_mut(&job) {
+            known.history_read = true;
+            self.jobs_section = None;
+        }
         runs.into_iter().flat_map(|run| self.merge(run)).collect()
     }
 
@@ -366,7 +376,12 @@ impl Knowledge {
 
 impl KnownJob {
     fn watch(&self) -> JobWatch {
-        JobWatch { job: self.job.clone(), runs: self.runs.clone(), failure: self.failure.clone() }
+        JobWatch {
+            job: self.job.clone(),
+            runs: self.runs.clone(),
+            history_read: self.history_read,
+            failure: self.failure.clone(),
+        }
     }
 
     /// What to ask so that the newest failure is explained. A newer success makes the note pointless.

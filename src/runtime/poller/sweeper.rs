@@ -254,7 +254,10 @@ impl<A: WorkspaceApi> Sweeper<A> {
                 self.follow_pipelines(elapsed);
                 Vec::new()
             }
-            Report::History(runs) => self.knowledge.history_read(runs),
+            Report::History(runs) => {
+                let Errand::History(job) = errand else { return Vec::new() };
+                self.knowledge.history_read(*job, runs)
+            }
             Report::Events(events) => {
                 let Errand::Events(id) = errand else { return Vec::new() };
                 if self.knowledge.events_read(id, events).update_moved {
