@@ -205,7 +205,8 @@ fn two_processes_share_the_file() {
                 for round in 0..20 {
                     let mut mine = snapshot();
                     let runs = vec![run(1_000 + n * 100 + round, 1, RunState::Running, 500)];
-                    mine.jobs = section(vec![JobWatch { job: Arc::new(job(1)), runs, history_read: true, failure: None }]);
+                    mine.jobs =
+                        section(vec![JobWatch { job: Arc::new(job(1)), runs, history_read: true, failure: None }]);
                     store.record(&mine, None).expect("writes, having waited its turn");
                 }
             })
