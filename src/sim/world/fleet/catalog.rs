@@ -27,6 +27,9 @@ pub(super) struct Product {
     pub(super) name: String,
     pub(super) jobs: Vec<JobPlan>,
     pub(super) pipelines: Vec<PipelinePlan>,
+    /// What its developers try in dev and nobody has released.
+    #[serde(default)]
+    pub(super) trials: Vec<JobPlan>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -138,7 +141,7 @@ mod tests {
     #[test]
     fn the_built_in_plans_can_be_read_and_every_cadence_is_a_schedule() {
         let catalog: Catalog = toml::from_str(TEXT).expect("fleet.toml reads");
-        for plan in catalog.products.iter().flat_map(|product| &product.jobs) {
+        for plan in catalog.products.iter().flat_map(|product| product.jobs.iter().chain(&product.trials)) {
             let expression = plan.cadence_in(Environment::Prod).expression(Draw::new(1));
             assert_eq!(expression.is_none(), plan.cadence == "called", "{}", plan.name);
             if let Some((expression, zone)) = expression {

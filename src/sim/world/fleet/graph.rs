@@ -35,10 +35,11 @@ pub(super) struct Site<'a> {
 
 /// Reads a graph; minutes are multiplied by `scale`. Words that are no task are passed over: a test reads all graphs.
 pub(super) fn read(text: &str, scale: f64) -> Vec<Node> {
-    text.split_whitespace().filter_map(|word| read_node(word, scale)).collect()
+    text.split_whitespace().flat_map(|word| read_word(word, scale).unwrap_or_default()).collect()
 }
 
-fn read_node(word: &str, scale: f64) -> Option<Node> {
+/// The tasks of one word: one, or as many as its key stands for.
+fn read_word(word: &str, scale: f64) -> Option<Vec<Node>> {
     let (word, run_if) = match word.split_once('!') {
         Some((word, "all_done")) => (word, RunIf::AllDone),
         Some(_) => return None,
@@ -47,17 +48,25 @@ fn read_node(word: &str, scale: f64) -> Option<Node> {
     let (word, upstream) = word.split_once('<').unwrap_or((word, ""));
     let (key, rest) = word.split_once(':')?;
     let (kind, minutes) = rest.split_once('@')?;
-    let upstream = upstream.split('+').filter(|on| !on.is_empty()).map(|on| match on.split_once('=') {
-        Some((on, outcome)) => (on.to_owned(), Some(outcome.to_owned())),
-        None => (on.to_owned(), None),
-    });
-    Some(Node {
-        key: key.to_owned(),
-        kind: kind.to_owned(),
-        minutes: minutes.parse::<f64>().ok()? * scale,
-        upstream: upstream.collect(),
-        run_if,
-    })
+    let minutes = minutes.parse::<f64>().ok()? * scale;
+    let upstream: Vec<(String, Option<String>)> = upstream
+        .split('+')
+        .filter(|on| !on.is_empty())
+        .flat_map(|on| match on.split_once('=') {
+            Some((on, outcome)) => vec![(on.to_owned(), Some(outcome.to_owned()))],
+            None => keys(on).into_iter().map(|on| (on, None)).collect(),
+        })
+        .collect();
+    let node = |key| Node { key, kind: kind.to_owned(), minutes, upstream: upstream.clone(), run_if };
+    Some(keys(key).into_iter().map(node).collect())
+}
+
+/// The keys that a word stands for: `scan*2` is `scan_001` and `scan_002`.
+fn keys(word: &str) -> Vec<String> {
+    match word.split_once('*').and_then(|(stem, count)| Some((stem, count.parse::<u32>().ok()?))) {
+        Some((stem, count)) => (1..=count).map(|number| format!("{stem}_{number:03}")).collect(),
+        None => vec![word.to_owned()],
+    }
 }
 
 /// The cluster that the tasks of a heavy job share.
@@ -179,12 +188,22 @@ mod tests {
     }
 
     #[test]
+    fn a_starred_key_stands_for_many_tasks_and_many_upstreams() {
+        let nodes = read("list:py@1 scan*3:nb@1<list report:sql@1<scan*3!all_done", 1.0);
+        let keys: Vec<&str> = nodes.iter().map(|node| node.key.as_str()).collect();
+        assert_eq!(keys, ["list", "scan_001", "scan_002", "scan_003", "report"]);
+        let upstream: Vec<&str> = nodes[4].upstream.iter().map(|(on, _)| on.as_str()).collect();
+        assert_eq!(upstream, keys[1..4]);
+        assert_eq!(nodes[2].upstream, [("list".to_owned(), None)]);
+    }
+
+    #[test]
     fn every_word_of_every_built_in_graph_is_a_task() {
         let catalog = super::super::Catalog::built_in();
-        for plan in catalog.products.iter().flat_map(|product| &product.jobs) {
+        for plan in catalog.products.iter().flat_map(|product| product.jobs.iter().chain(&product.trials)) {
             let text = plan.graph(&catalog);
+            assert!(text.split_whitespace().all(|word| !read(word, 1.0).is_empty()), "{text}");
             let nodes = read(&text, 1.0);
-            assert_eq!(nodes.len(), text.split_whitespace().count(), "{text}");
             for (on, _) in nodes.iter().flat_map(|node| &node.upstream) {
                 assert!(nodes.iter().any(|node| node.key == *on), "{on} in {text}");
             }

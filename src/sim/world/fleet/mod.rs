@@ -96,6 +96,10 @@ impl Builder<'_> {
                     }
                 }
                 for product in products() {
+                    for plan in &product.trials {
+                        let developer = DEVELOPERS.into_iter().find(|name| *name == plan.owner);
+                        jobs.push(Copy { plan, product, developer });
+                    }
                     let streams = product.pipelines.iter().filter(|plan| plan.name == "orders_green");
                     pipelines.extend(streams.map(|plan| Copy { plan, product, developer: Some("ana") }));
                 }
