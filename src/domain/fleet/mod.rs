@@ -129,8 +129,6 @@ pub enum Source {
         latest: Option<Arc<Run>>,
         /// Why the newest run failed, if it did and its output was read.
         failure: Option<FailureNote>,
-        /// Its next planned start.
-        next_start: Option<Instant>,
     },
     /// A pipeline.
     Pipeline {

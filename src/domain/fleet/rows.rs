@@ -11,7 +11,6 @@ use crate::domain::ids::PipelineId;
 use crate::domain::inventory::{Classification, Inventory, ObjectFacts, ObjectKind, Sla};
 use crate::domain::job::Cadence;
 use crate::domain::run::Run;
-use crate::domain::schedule::next_start;
 use crate::domain::snapshot::{FlowWatch, JobWatch, PipelineWatch, WorkspaceSnapshot};
 use crate::domain::status::Status;
 use crate::domain::text;
@@ -57,12 +56,7 @@ impl Maker<'_> {
             Status::Paused => None,
             _ => newest.and_then(|run| run.ended_at.or(run.started_at)),
         };
-        let source = Source::Job {
-            job: Arc::clone(job),
-            latest: newest.map(Arc::clone),
-            failure,
-            next_start: next_start(&job.cadence, self.now),
-        };
+        let source = Source::Job { job: Arc::clone(job), latest: newest.map(Arc::clone), failure };
         let facts = ObjectFacts { kind: ObjectKind::Job, id: &job.id.to_string(), name: &job.name, tags: &job.tags };
         let classification = self.inventory.classify(self.workspace, facts);
         let past = Past::Runs(cells(watch.runs.iter().map(|run| Status::from(&run.state))));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Counts, FleetRow, Object, Past, SortKey, Source, Urgency, rows};
+use super::{Counts, FleetRow, Object, Past, SortKey, Urgency, rows};
 use crate::domain::fixture::{FAILED, OK, SKIPPED, job, now, pipeline, run, snapshot, stream, watch};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::inventory::{Condition, Inventory, Rule, Sla};
@@ -151,19 +151,6 @@ fn a_filter_finds_by_every_word() {
 fn names_are_harmless_and_lose_the_development_prefix() {
     let row = row(job(1, "[dev ana] \u{1b}[31morders\u{202e}"), Vec::new());
     assert_eq!((row.name.as_str(), row.development), ("orders", true));
-}
-
-#[test]
-fn the_next_start_is_told_in_the_workspaces_time() {
-    let daily = Job {
-        cadence: Cadence::Cron { expression: "0 0 6 * * ?".to_owned(), zone: "UTC".to_owned(), paused: false },
-        ..job(1, "daily")
-    };
-    let mut snapshot = snapshot(vec![watch(daily, Vec::new())], Vec::new());
-    snapshot.clock_offset_ms = 3_600_000;
-    let row = rows(&snapshot, &Inventory::default(), now()).remove(0);
-    let Source::Job { next_start, .. } = row.source else { panic!("a job") };
-    assert_eq!(next_start.map(|at| at.to_rfc3339()).as_deref(), Some("2026-11-23T06:00:00+00:00"));
 }
 
 #[test]

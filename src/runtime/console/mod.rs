@@ -12,7 +12,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::future::poll_immediate;
+use futures::{Stream, StreamExt};
 use ratatui::Frame;
 use tokio::sync::mpsc;
 
@@ -167,7 +168,8 @@ async fn drive<F: Feeder>(
             }
         }
         while waiting.len() < TURN
-            && let Some(Some(fact)) = input.next().now_or_never()
+            // Asked with this task's own waker: the terminal's stream keeps the first one that it is given until it used it.
+            && let Some(Some(fact)) = poll_immediate(input.next()).await
         {
             waiting.push(parts.stamped(fact?));
         }

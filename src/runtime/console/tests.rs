@@ -128,7 +128,7 @@ impl Rig {
         script: impl AsyncFnOnce(&Deeds, &Hands),
     ) -> (Parts<Deeds>, Option<Result<Ended, Error>>, Deeds) {
         let hands = Hands { keys: self.keys, facts: self.facts, signals: self.signals, clock: self.clock };
-        let input = tokio_stream_of(self.typed).map(Ok);
+        let input = FirstWaker::of(self.typed).map(Ok);
         let signals = tokio_stream_of(self.raised);
         let mut surface = self.deeds.clone();
         let ended = tokio::select! {
@@ -164,6 +164,35 @@ fn tokio_stream_of<T>(receiver: mpsc::UnboundedReceiver<T>) -> impl futures::Str
         receiver,
         |mut receiver| async move { receiver.recv().await.map(|value| (value, receiver)) },
     )
+}
+
+/// Keys as the terminal's stream gives them: it keeps the first waker that it was given, and takes another only after that
+/// one was used (crossterm 0.29, `EventStream`).
+struct FirstWaker {
+    typed: mpsc::UnboundedReceiver<Fact>,
+    kept: Option<std::task::Waker>,
+}
+
+impl FirstWaker {
+    fn of(typed: mpsc::UnboundedReceiver<Fact>) -> Self {
+        Self { typed, kept: None }
+    }
+}
+
+impl futures::Stream for FirstWaker {
+    type Item = Fact;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Fact>> {
+        let waker = self.kept.get_or_insert_with(|| context.waker().clone()).clone();
+        let polled = self.typed.poll_recv(&mut std::task::Context::from_waker(&waker));
+        if polled.is_ready() {
+            self.kept = None;
+        }
+        polled
+    }
 }
 
 async fn forever() {
@@ -214,6 +243,23 @@ async fn a_flood_of_snapshots_is_one_frame_and_no_key_is_lost_in_it() {
         })
         .await;
     assert_eq!(parts.model.screen().page().filter(), Some("revenue"));
+    assert!(deeds.any(|deed| *deed == Deed::Drew));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_answered_at_once_not_at_the_next_tick() {
+    let (_, _, deeds) = Rig::new((100, 30))
+        .play(async |deeds, hands| {
+            // Past the first turn, which looked for keys when there were none.
+            tokio::time::sleep(Duration::from_millis(1_100)).await;
+            for _ in 0..3 {
+                let before = deeds.count(&Deed::Drew);
+                hands.press(Key::char('?'));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                assert_eq!(deeds.count(&Deed::Drew), before + 1, "the key waits for something else");
+            }
+        })
+        .await;
     assert!(deeds.any(|deed| *deed == Deed::Drew));
 }
 

@@ -13,6 +13,7 @@ use crate::domain::fleet::{FleetRow, Past, SortKey, Source};
 use crate::domain::job::{Cadence, Job};
 use crate::domain::pipeline::Pipeline;
 use crate::domain::run::Run;
+use crate::domain::schedule::next_start;
 use crate::domain::snapshot::{FailureNote, FlowWatch, Freshness};
 use crate::domain::status::Status;
 use crate::domain::text as outside;
@@ -272,9 +273,7 @@ fn details(row: Option<&Arc<FleetRow>>, shared: &Shared, look: &Look<'_>, area: 
     let room = usize::from(area.width);
     let mut lines = vec![look.span(Role::Border, look.glyphs().line.repeat(room)).into()];
     let mut facts = match &row.source {
-        Source::Job { job, latest, failure, next_start } => {
-            job_facts(&shown, job, latest.as_deref(), failure.as_ref(), *next_start, look)
-        }
+        Source::Job { job, latest, failure } => job_facts(&shown, job, latest.as_deref(), failure.as_ref(), look),
         Source::Pipeline { pipeline, worst, allowed_s, .. } => {
             pipeline_facts(&shown, pipeline, worst.as_ref(), *allowed_s, look)
         }
@@ -322,7 +321,6 @@ fn job_facts(
     job: &Job,
     latest: Option<&Run>,
     failure: Option<&FailureNote>,
-    next_start: Option<Instant>,
     look: &Look<'_>,
 ) -> [Vec<Span<'static>>; 3] {
     let row = &shown.row;
@@ -343,7 +341,8 @@ fn job_facts(
     if let Some(run) = latest {
         when.push(Span::raw(times(shown, run, look)));
     }
-    if let Some(next) = next_start {
+    // Read here, for one row, rather than for every row of every snapshot: reading a schedule costs more than the row.
+    if let Some(next) = next_start(&job.cadence, shown.now) {
         let ms = u64::try_from(next.signed_duration_since(shown.now).num_milliseconds()).unwrap_or(0);
         when.push(Span::raw(format!("next start {} in {}", look.instant(next), duration(ms))));
     } else if row.status == Status::Paused {
