@@ -82,6 +82,10 @@ pub enum Command {
     Run(RunCommand),
     /// List pipelines: where each stands and how far behind it is.
     Pipelines(PipelinesFlags),
+    /// Say what changes in the fleet as it changes, without a terminal, until SIGTERM.
+    Watch(super::watch::WatchFlags),
+    /// Play a recording of the console to its end, and print the last screen.
+    Replay(super::replay::ReplayFlags),
     /// Check or show the configuration, or print its schema.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -9,12 +9,14 @@ pub mod init;
 pub mod output;
 pub mod pipelines;
 pub mod reference;
+pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod sim;
 pub mod status;
 pub mod sweep;
 pub mod table;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -111,6 +113,8 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
         Command::Runs(flags) => runs::run(flags, context),
         Command::Run(command) => run::run(command, context),
         Command::Pipelines(flags) => pipelines::run(flags, context),
+        Command::Watch(flags) => watch::run(flags, context),
+        Command::Replay(flags) => replay::run(flags, context),
         Command::Config(command) => config::run(command, context),
         Command::Init => init::run(context),
         Command::Sim(flags) => sim::run(flags, context),

@@ -195,7 +195,10 @@ fn print(found: &[Found<'_>], swept: &Swept, context: &mut Context<'_>) -> Resul
             workspaces: swept.workspaces(),
             pipelines: found.iter().map(Found::shown).collect(),
         }),
-        Format::Text if found.is_empty() => Ok(writeln!(context.output.out, "no such pipelines")?),
+        Format::Text if found.is_empty() => {
+            let told = if swept.verdict(false, true).is_ok() { "" } else { " in what could be read" };
+            Ok(writeln!(context.output.out, "no such pipelines{told}")?)
+        }
         Format::Text => {
             let mut table = Table::new(&[
                 ("ENV", Align::Left),
@@ -224,7 +227,8 @@ fn print(found: &[Found<'_>], swept: &Swept, context: &mut Context<'_>) -> Resul
                     Cell::from(pipeline.id.as_str()),
                 ]);
             }
-            table.print(context.output.out, context.output.color)
+            table.print(context.output.out, context.output.color)?;
+            swept.note_unread(false, true, context.output.out)
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::args::Arguments;
 use super::failure::Kind;
 use super::output::schema_of;
-use super::{config, init, pipelines, run, runs, status};
+use super::{config, init, pipelines, replay, run, runs, status, watch};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
 
@@ -23,6 +23,8 @@ pub fn documents() -> Vec<(String, Value)> {
         schema_of::<run::RunPage>(),
         schema_of::<pipelines::PipelineList>(),
         schema_of::<pipelines::ShownPipeline>(),
+        schema_of::<watch::FleetChange>(),
+        schema_of::<replay::LastScreen>(),
         schema_of::<config::Checked>(),
         schema_of::<config::Shown>(),
         schema_of::<init::Made>(),

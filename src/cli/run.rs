@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use clap::Subcommand;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -118,6 +119,8 @@ struct ShownError {
     error: Option<String>,
     /// Its stack trace; may hold escape sequences of the cluster's terminal.
     trace: Option<String>,
+    /// Why error and trace could not be read, if so.
+    unread: Option<String>,
 }
 
 /// A run as it was found.
@@ -125,7 +128,7 @@ struct Found {
     workspace: Workspace,
     run: Run,
     of_job: Classification,
-    failure: Option<(TaskRun, Output)>,
+    failure: Option<(TaskRun, Result<Output, Error>)>,
     now: Instant,
 }
 
@@ -135,9 +138,15 @@ pub(super) fn run(command: &RunCommand, context: &mut Context<'_>) -> Result<(),
     let config = chosen(context, workspace.as_slice())?;
     let found = block_on(find(*run, &config, context))??;
     if context.output.format == Format::Text {
-        return print(&found, &config, context);
+        print(&found, &config, context)?;
+    } else {
+        context.output.document(&found.page())?;
     }
-    context.output.document(&found.page())
+    // The run is told in any case: half an answer is better than none, as long as it says that it is half.
+    match &found.failure {
+        Some((_, Err(error))) if !error.is_not_found() => Err(Failure::from(error)),
+        _ => Ok(()),
+    }
 }
 
 async fn find(id: RunId, config: &Config, context: &Context<'_>) -> Result<Found, Failure> {
@@ -201,7 +210,7 @@ async fn complete(link: &Link, run: Run, config: &Config, clock: &dyn Clock) -> 
     // A deleted job, or one that may not be read, still has its runs.
     let job = client.job(run.job).await.ok();
     let failure = match run.failed_task() {
-        Some(task) => Some((task.clone(), client.run_output(task.id).await.map_err(|error| Failure::from(&error))?)),
+        Some(task) => Some((task.clone(), client.run_output(task.id).await)),
         None => None,
     };
     let (id, no_tags) = (run.job.to_string(), std::collections::BTreeMap::new());
@@ -246,8 +255,9 @@ impl Found {
             repairs: run.repairs.iter().map(ShownRepair::from).collect(),
             failure: self.failure.as_ref().map(|(task, output)| ShownError {
                 task: task.key.clone(),
-                error: output.error.clone(),
-                trace: output.trace.clone(),
+                error: output.as_ref().ok().and_then(|output| output.error.clone()),
+                trace: output.as_ref().ok().and_then(|output| output.trace.clone()),
+                unread: output.as_ref().err().map(ToString::to_string),
             }),
         }
     }
@@ -290,8 +300,7 @@ fn print(found: &Found, config: &Config, context: &mut Context<'_>) -> Result<()
     head.row([Cell::from("run"), Cell::from(format!("{} in {}", run.id, workspace.name))]);
     head.row([Cell::from("job"), Cell::from(format!("{} ({})", of_job.display_name, run.job))]);
     head.row([Cell::from("state"), status_cell(Status::from(&run.state))]);
-    let times = format!("{} to {} {zone}", local(run.started_at, zone), local(run.ended_at, zone));
-    head.row([Cell::from("time"), Cell::from(format!("{} ({times})", took(run.took_ms(*now))))]);
+    head.row([Cell::from("time"), Cell::from(times(run, zone, *now))]);
     head.row([Cell::from("trigger"), Cell::from(run.trigger.to_lowercase().replace('_', " "))]);
     for (name, text) in [("by", run.creator.as_ref()), ("says", Some(&run.message)), ("page", run.page_url.as_ref())] {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
@@ -329,11 +338,25 @@ fn print(found: &Found, config: &Config, context: &mut Context<'_>) -> Result<()
     tasks.print(out, color)?;
     if let Some((task, output)) = &found.failure {
         writeln!(out, "\n{} failed:", text::line(&task.key))?;
-        for part in [&output.error, &output.trace].into_iter().flatten() {
-            for line in text::lines(part) {
-                writeln!(out, "  {line}")?;
-            }
+        let told = match output {
+            Ok(output) => [output.error.clone(), output.trace.clone()],
+            Err(error) => [Some(format!("its output could not be read: {error}")), None],
+        };
+        for line in told.iter().flatten().flat_map(|part| text::lines(part)) {
+            writeln!(out, "{}", format!("  {line}").trim_end())?;
         }
     }
     Ok(())
+}
+
+/// How long a run took or has taken, and from when to when.
+fn times(run: &Run, zone: Tz, now: Instant) -> String {
+    let since = local(run.started_at, zone);
+    match (run.started_at, run.ended_at) {
+        (None, _) => "not started".to_owned(),
+        (Some(_), None) => format!("{} (since {since} {zone})", took(run.took_ms(now))),
+        (Some(_), Some(_)) => {
+            format!("{} ({since} to {} {zone})", took(run.took_ms(now)), local(run.ended_at, zone))
+        }
+    }
 }

@@ -128,8 +128,9 @@ pub(super) fn run(flags: &RunsFlags, context: &mut Context<'_>) -> Result<(), Fa
     let swept = sweep(context, &flags.sweep)?;
     let mut found = find(flags, &swept);
     found.sort_by_key(|found| std::cmp::Reverse((found.run.started_at, found.run.id)));
+    let known = found.len();
     found.truncate(flags.limit);
-    print(&found, &swept, context)?;
+    print(&found, known, &swept, context)?;
     swept.verdict(true, false)
 }
 
@@ -164,7 +165,8 @@ fn is_job(wanted: &str, watch: &JobWatch, of_job: &Classification) -> bool {
     wanted == watch.job.id.to_string() || pattern.matches(&of_job.display_name) || pattern.matches(&watch.job.name)
 }
 
-fn print(found: &[Found<'_>], swept: &Swept, context: &mut Context<'_>) -> Result<(), Failure> {
+/// Prints the newest of so many known runs.
+fn print(found: &[Found<'_>], known: usize, swept: &Swept, context: &mut Context<'_>) -> Result<(), Failure> {
     let shown = |found: &Found<'_>| {
         let now = found.snapshot.world_now(swept.now);
         ShownRun::of(found.run, &found.snapshot.workspace, &found.of_job, now)
@@ -176,9 +178,15 @@ fn print(found: &[Found<'_>], swept: &Swept, context: &mut Context<'_>) -> Resul
             workspaces: swept.workspaces(),
             runs: found.iter().map(shown).collect(),
         }),
-        Format::Text if found.is_empty() => Ok(writeln!(context.output.out, "no such runs")?),
+        Format::Text if found.is_empty() => {
+            let told = if swept.verdict(true, false).is_ok() { "" } else { " in what could be read" };
+            writeln!(context.output.out, "no such runs{told}")?;
+            swept.note_unread(true, false, context.output.out)
+        }
         Format::Text => {
-            writeln!(context.output.out, "times in {}", swept.zone)?;
+            let shown = found.len();
+            let of = if shown < known { format!("the newest {shown} of {known} runs; ") } else { String::new() };
+            writeln!(context.output.out, "{of}times in {}", swept.zone)?;
             let mut table = Table::new(&[
                 ("ENV", Align::Left),
                 ("RUN", Align::Right),
@@ -203,7 +211,8 @@ fn print(found: &[Found<'_>], swept: &Swept, context: &mut Context<'_>) -> Resul
                     Cell::from(run.creator.as_deref().unwrap_or_default()),
                 ]);
             }
-            table.print(context.output.out, context.output.color)
+            table.print(context.output.out, context.output.color)?;
+            swept.note_unread(true, false, context.output.out)
         }
     }
 }

@@ -8,13 +8,17 @@ use super::Context;
 use super::failure::Failure;
 use super::output::{Document, Format};
 use super::sweep::{
-    ShownWorkspace, SweepFlags, Swept, ago, environment_cell, instant, status_cell, status_word, sweep, took,
+    ShownWorkspace, SweepFlags, Swept, Unread, ago, environment_cell, instant, status_paint, status_word, sweep, took,
 };
 use super::table::{Align, Cell, Paint, Table};
 use crate::domain::Instant;
-use crate::domain::fleet::{Counts, FleetRow, Object, SortKey, Source, rows};
+use crate::domain::fleet::{Counts, FleetRow, Object, SortKey, Source, Urgency, rows};
 use crate::domain::snapshot::{Freshness, WorkspaceSnapshot};
-use crate::ui::text;
+use crate::domain::text;
+use crate::ui::text as units;
+
+/// Columns of an error in a table; `run show` tells all of it.
+const WHY_COLUMNS: usize = 80;
 
 /// What `status` is asked.
 #[derive(Args, Clone, Debug, Default)]
@@ -34,6 +38,8 @@ pub struct FleetStatus {
     at: String,
     /// How many objects of which kind there are in all workspaces.
     counts: ShownCounts,
+    /// How much of that was listed and never read, so that it may want a person all the same; `--deep` reads it.
+    unread: Unread,
     /// The workspaces, and how much of each could be read.
     workspaces: Vec<ShownWorkspace>,
     /// What wants a person, the most urgent first; everything, if everything was asked for.
@@ -68,7 +74,7 @@ impl From<Counts> for ShownCounts {
 
 /// A job or a pipeline.
 #[derive(Debug, Serialize, JsonSchema)]
-struct ShownObject {
+pub struct ShownObject {
     /// Its workspace.
     workspace: String,
     /// `dev`, `staging` or `prod`.
@@ -136,8 +142,9 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
         return context.output.document(&FleetStatus {
             at: instant(swept.now),
             counts: counts.into(),
+            unread: swept.unread(),
             workspaces: swept.workspaces(),
-            objects: rows.iter().map(Dated::shown).collect(),
+            objects: rows.iter().map(|dated| ShownObject::of(&dated.row, dated.now)).collect(),
         });
     }
     let (out, color) = (&mut context.output.out, context.output.color);
@@ -152,25 +159,29 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
     ]);
     for snapshot in &swept.snapshots {
         let counts = Counts::of(dated(snapshot, swept).iter().map(|dated| &dated.row));
+        // Zero would be a lie where nothing was read.
+        let read = snapshot.jobs.value.is_some() || snapshot.pipelines.value.is_some();
+        let unless_unread = |cell: Cell| if read { cell } else { Cell::painted("?", Paint::Muted) };
         table.row([
             environment_cell(snapshot.workspace.environment),
             Cell::from(snapshot.workspace.name.as_str()),
-            Cell::from(counts.total.to_string()),
-            problems(counts.failing),
-            problems(counts.lagging),
-            Cell::from(counts.running.to_string()),
+            unless_unread(Cell::from(counts.total.to_string())),
+            unless_unread(problems(counts.failing)),
+            unless_unread(problems(counts.lagging)),
+            unless_unread(Cell::from(counts.running.to_string())),
             data(snapshot, swept.now),
         ]);
     }
     table.print(out, color)?;
     writeln!(out)?;
     if rows.is_empty() {
-        let whole = swept.verdict(true, true).is_ok();
-        let words = if whole { "nothing wants a person" } else { "nothing wants a person in what could be read" };
+        let whole = swept.verdict(true, true).is_ok() && swept.unread() == Unread::default();
+        let words = if whole { "nothing wants a person" } else { "nothing wants a person in what was read" };
         writeln!(out, "{words}")?;
-        return Ok(());
+    } else {
+        objects(&rows).print(out, color)?;
     }
-    objects(&rows).print(out, color)
+    swept.note_unread(true, true, out)
 }
 
 fn dated(snapshot: &WorkspaceSnapshot, swept: &Swept) -> Vec<Dated> {
@@ -186,10 +197,10 @@ fn data(snapshot: &WorkspaceSnapshot, now: Instant) -> Cell {
     let words = |freshness: Freshness| match freshness {
         Freshness::Loading => ("nothing read".to_owned(), Paint::Bad),
         Freshness::Fresh { .. } => ("fresh".to_owned(), Paint::Good),
-        Freshness::Stale { age_s } => (format!("{} old", text::age(age_s)), Paint::Warning),
+        Freshness::Stale { age_s } => (format!("{} old", units::age(age_s)), Paint::Warning),
         Freshness::Failed { failure, age_s: None } => (failure.brief, Paint::Bad),
         Freshness::Failed { failure, age_s: Some(age_s) } => {
-            (format!("{}, {} old", failure.brief, text::age(age_s)), Paint::Bad)
+            (format!("{}, {} old", failure.brief, units::age(age_s)), Paint::Bad)
         }
     };
     let (jobs, pipelines) = (snapshot.jobs.freshness(now), snapshot.pipelines.freshness(now));
@@ -209,21 +220,24 @@ fn objects(rows: &[Dated]) -> Table {
         ("USUAL", Align::Right),
         ("LAG", Align::Right),
         ("OWNER", Align::Left),
+        ("RUN", Align::Right),
         ("WHY", Align::Left),
     ]);
     for Dated { row, now } in rows {
-        let why = row.failure().map(|failure| format!("{}: {}", failure.task, failure.error)).unwrap_or_default();
+        let failure = row.failure();
+        let why = failure.as_ref().map(|failure| text::line(&format!("{}: {}", failure.task, failure.error)));
         table.row([
             environment_cell(row.environment),
             Cell::from(&row.name),
             Cell::from(row.tier.map(|tier| tier.to_string()).unwrap_or_default()),
-            status_cell(row.status),
+            Cell::painted(standing(row), status_paint(row.status)),
             Cell::from(ago(row.since, *now)),
             Cell::from(took(row.took_ms(*now))),
             Cell::from(took(row.timing.usual_ms)),
-            Cell::from(row.lag_s().map(text::lag).unwrap_or_default()),
+            Cell::from(row.lag_s().map(units::lag).unwrap_or_default()),
             Cell::from(row.owner.as_deref().unwrap_or_default()),
-            Cell::from(why),
+            Cell::from(failure.map(|failure| failure.run_id.to_string()).unwrap_or_default()),
+            Cell::from(units::cut_end(&why.unwrap_or_default(), WHY_COLUMNS, "...")),
         ]);
     }
     table
@@ -247,10 +261,10 @@ impl Failed for FleetRow {
     }
 }
 
-impl Dated {
-    fn shown(&self) -> ShownObject {
-        let Self { row, now } = self;
-        ShownObject {
+impl ShownObject {
+    /// A row as it is told, with its workspace's time.
+    pub(super) fn of(row: &FleetRow, now: Instant) -> Self {
+        Self {
             workspace: row.id.workspace.to_string(),
             environment: row.environment.to_string(),
             kind: match row.id.object {
@@ -266,10 +280,20 @@ impl Dated {
             status: status_word(row.status),
             problem: row.urgency.is_problem(),
             since: row.since.map(instant),
-            took_ms: row.took_ms(*now),
+            took_ms: row.took_ms(now),
             usual_ms: row.timing.usual_ms,
             lag_s: row.lag_s(),
             failure: row.failure(),
         }
     }
+
+    /// Why the newest run failed, if it did and its output could be read.
+    pub(super) fn failure(&self) -> Option<&ShownFailure> {
+        self.failure.as_ref()
+    }
+}
+
+/// Where a row stands, in words; a run that is too long says so.
+pub(super) fn standing(row: &FleetRow) -> &'static str {
+    if row.urgency == Urgency::RunningLong { "running long" } else { row.status.word() }
 }

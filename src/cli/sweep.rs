@@ -1,5 +1,6 @@
 //! What `status`, `runs` and `pipelines` have in common: one complete look at the workspaces, and how to tell of it.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -43,6 +44,30 @@ pub(super) struct Swept {
     pub(super) now: Instant,
     /// The zone in which instants are shown.
     pub(super) zone: Tz,
+}
+
+/// How much of what is listed was never read: it may want a person without our knowing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unread {
+    /// Jobs of which no run is known: they had none within the last hour, and older ones were not asked for.
+    pub jobs: usize,
+    /// Pipelines whose settings were not read, so that neither tier nor owner nor backlog is known.
+    pub pipelines: usize,
+}
+
+impl Unread {
+    /// What of a snapshot was never read.
+    fn of(snapshot: &WorkspaceSnapshot) -> Self {
+        let jobs = snapshot.jobs.value.iter().flat_map(|jobs| jobs.iter());
+        let pipelines = snapshot.pipelines.value.iter().flat_map(|pipelines| pipelines.iter());
+        Self {
+            // A job whose schedule is paused stands where it stands whatever ran before.
+            jobs: jobs
+                .filter(|watch| !watch.history_read && watch.runs.is_empty() && !watch.job.cadence.is_paused())
+                .count(),
+            pipelines: pipelines.filter(|watch| watch.pipeline.continuous.is_none()).count(),
+        }
+    }
 }
 
 /// The seed of jitter: two processes that start at once should not ask at once.
@@ -132,6 +157,28 @@ impl Swept {
         self.snapshots.iter().map(shown).collect()
     }
 
+    /// How much of what is listed was never read.
+    pub(super) fn unread(&self) -> Unread {
+        self.snapshots.iter().map(Unread::of).fold(Unread::default(), |all, next| Unread {
+            jobs: all.jobs + next.jobs,
+            pipelines: all.pipelines + next.pipelines,
+        })
+    }
+
+    /// Tells a person what was never read, if anything: silence would pass for good news.
+    pub(super) fn note_unread(&self, of_jobs: bool, of_pipelines: bool, out: &mut dyn Write) -> Result<(), Failure> {
+        let Unread { jobs, pipelines } = self.unread();
+        let (jobs, pipelines) = (jobs * usize::from(of_jobs), pipelines * usize::from(of_pipelines));
+        let jobs = (jobs > 0).then(|| format!("no run of {} is known", counted(jobs, "job")));
+        let pipelines =
+            (pipelines > 0).then(|| format!("the settings of {} are unread", counted(pipelines, "pipeline")));
+        let parts: Vec<String> = [jobs, pipelines].into_iter().flatten().collect();
+        if !parts.is_empty() {
+            writeln!(out, "\nnot looked at: {}; --deep reads them, a request apiece", parts.join(", "))?;
+        }
+        Ok(())
+    }
+
     /// An error if a listing that was needed could not be read. What could be read has been printed by then.
     pub(super) fn verdict(&self, jobs: bool, pipelines: bool) -> Result<(), Failure> {
         let mut kind = None;
@@ -149,6 +196,10 @@ impl Swept {
                 .hint("What was read before, if anything, is shown above with its age.")),
         }
     }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Whether a failure of a feed is one of credentials, by the words that the header shows.
@@ -186,14 +237,18 @@ pub(super) fn environment_cell(environment: Environment) -> Cell {
 
 /// A status's word.
 pub(super) fn status_cell(status: Status) -> Cell {
-    let paint = match status.tone() {
+    Cell::painted(status.word(), status_paint(status))
+}
+
+/// How a status is colored.
+pub(super) fn status_paint(status: Status) -> Paint {
+    match status.tone() {
         Tone::Danger => Paint::Bad,
         Tone::Warning => Paint::Warning,
         Tone::Active | Tone::Waiting => Paint::Active,
         Tone::Good => Paint::Good,
         Tone::Quiet => Paint::Muted,
-    };
-    Cell::painted(status.word(), paint)
+    }
 }
 
 /// A status for programs: its word with underscores.

@@ -60,6 +60,16 @@ pub enum Cadence {
     },
 }
 
+impl Cadence {
+    /// Whether nothing starts it by itself because somebody paused it.
+    pub fn is_paused(&self) -> bool {
+        match self {
+            Self::Manual => false,
+            Self::Cron { paused, .. } | Self::Continuous { paused } | Self::Trigger { paused, .. } => *paused,
+        }
+    }
+}
+
 /// One task of a job's graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {

@@ -8,6 +8,7 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::app::model::SMALLEST;
 use crate::app::{Fact, Feed, Message, Model, Observed, Settings};
 use crate::config::Config;
 use crate::databricks::Observer;
@@ -231,7 +232,73 @@ impl Session<'_> {
         snapshots
     }
 
-    fn theme(&self) -> Result<Theme, ThemeError> {
+    /// Polls all workspaces without a terminal and hands on each snapshot, until `until` is over or `told` gives an error.
+    /// What an earlier process cached is not handed on by itself, but fills in older runs, and is brought up to date.
+    ///
+    /// # Errors
+    /// Those of `told`.
+    pub async fn watch<E: From<SessionError>>(
+        &self,
+        until: impl Future<Output = ()>,
+        mut told: impl FnMut(&WorkspaceSnapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let workspaces: Vec<Workspace> = self.config.workspaces().into_iter().map(|known| known.workspace).collect();
+        let mut cache = Cache::open(&self.config.paths.state_dir, &workspaces, clock.as_ref());
+        let ignored: Observer = Arc::new(|_: RequestRecord| {});
+        let links = connect(self.config, self.environment, &clock, &ignored, self.seed);
+        let (out, mut messages) = mpsc::channel(WAITING);
+        let options = PollerOptions {
+            pace: pace(self.config),
+            seed: self.seed,
+            tier_of: tier_of(Arc::new(self.config.inventory())),
+            clock: clock.clone(),
+            out,
+        };
+        let store = cache.store.take();
+        let keeper = store.map(|store| Keeper::start(store, &cache.loaded, clock)).transpose();
+        let keeper = keeper.map_err(SessionError::Thread)?;
+        let poller = Poller::start(links.iter().map(|link| polled(link, &cache)).collect(), &options);
+        let mut until = std::pin::pin!(until);
+        let ended = loop {
+            let message = tokio::select! {
+                biased;
+                () = &mut until => break Ok(()),
+                Some(message) = messages.recv() => message,
+            };
+            if let Some(keeper) = &keeper {
+                keeper.observe(&message);
+            }
+            if let Fact::Observed { result: Ok(Observed::Fleet(snapshot)), .. } = &message.fact
+                && let Err(error) = told(snapshot)
+            {
+                break Err(error);
+            }
+        };
+        // Nobody takes messages any more: a task that waits to send one would never see that it should stop.
+        drop(messages);
+        poller.stop().await;
+        if let Some(keeper) = keeper {
+            keeper.finish();
+        }
+        ended
+    }
+
+    /// Plays a recording to its end: the model that was seen last, and how many messages led to it. Keys and the fleet's
+    /// rules are those of the configuration at hand.
+    ///
+    /// # Errors
+    /// When the recording does not read, or the configured keys do not.
+    pub fn replay(&self, path: &Path) -> Result<(Model, usize), SessionError> {
+        let settings = Settings::of(self.config, SMALLEST, SystemClock.now()).map_err(SessionError::Keys)?;
+        Ok(recording::replay(path, settings)?)
+    }
+
+    /// The theme that the configuration names.
+    ///
+    /// # Errors
+    /// When there is none of that name, or its file is wrong.
+    pub fn theme(&self) -> Result<Theme, ThemeError> {
         let folder = self.config.paths.config_dir.join("themes");
         Theme::load(&Choice {
             name: &self.config.personal.theme,

@@ -22,18 +22,7 @@ pub(crate) fn buffer(columns: u16, rows: u16, draw: impl FnOnce(&mut ratatui::Fr
 
 /// The characters alone, a line a row, without spaces at line ends.
 pub(crate) fn text(buffer: &Buffer) -> String {
-    let area = buffer.area;
-    let rows = (0..area.height).map(|y| {
-        let mut row = String::new();
-        let mut x = 0;
-        while x < area.width {
-            let symbol = buffer[(x, y)].symbol();
-            row.push_str(symbol);
-            x += u16::try_from(super::text::width(symbol).max(1)).unwrap_or(1);
-        }
-        row.trim_end().to_owned()
-    });
-    rows.collect::<Vec<_>>().join("\n")
+    super::printed::lines(buffer).join("\n")
 }
 
 /// The characters, then one line for every run of cells that differs from the plain style.

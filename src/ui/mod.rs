@@ -9,6 +9,7 @@ mod footer;
 mod header;
 pub mod look;
 pub mod place;
+pub mod printed;
 pub mod teach;
 #[cfg(test)]
 mod tests;

@@ -95,7 +95,7 @@ impl Ran {
 }
 
 /// The document, once its published schema agrees with it.
-fn described(text: &str) -> Value {
+pub(crate) fn described(text: &str) -> Value {
     let document: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let id = document["schema"].as_str().expect("a schema's name");
     let (_, schema) = reference::documents()

@@ -11,6 +11,7 @@
 
 mod cli;
 mod client;
+mod fleet_commands;
 mod keys;
 #[cfg(unix)]
 mod pty;

@@ -2,6 +2,7 @@
 //!
 //! Pure functions of a snapshot, the inventory and the present; the Fleet screen, `status` and `watch` all show these rows.
 
+mod changes;
 mod judge;
 mod order;
 mod rows;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use changes::{Change, Changed, changes};
 pub use order::{SortKey, Urgency};
 pub use rows::rows;
 

@@ -9,7 +9,6 @@ use super::{FleetRow, Object, ObjectId, PAST_CELLS, Past, Source, Timing, Urgenc
 use crate::domain::Instant;
 use crate::domain::ids::PipelineId;
 use crate::domain::inventory::{Classification, Inventory, ObjectFacts, ObjectKind, Sla};
-use crate::domain::job::Cadence;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{FlowWatch, JobWatch, PipelineWatch, WorkspaceSnapshot};
 use crate::domain::status::Status;
@@ -45,7 +44,7 @@ impl Maker<'_> {
         let newest = watch.runs.iter().find(|run| run.state.is_active()).or_else(|| watch.runs.first());
         let status = match newest.map(|run| Status::from(&run.state)) {
             Some(status) if status.is_failure() || status.is_active() => status,
-            _ if is_paused(&job.cadence) => Status::Paused,
+            _ if job.cadence.is_paused() => Status::Paused,
             Some(status) => status,
             None if watch.history_read => Status::NeverStarted,
             None => Status::Unread,
@@ -79,7 +78,10 @@ impl Maker<'_> {
         let newest = pipeline.updates.first();
         let standing = Status::of_pipeline(&pipeline.state, newest.map(|update| &update.state));
         let worst = worst_flow(&watch.flows).cloned();
-        let lag_s = worst.as_ref().and_then(|flow| flow.backlog.seconds).map(whole_s);
+        // The cache keeps the readings and not the flows: until events are read, the last reading is what is known.
+        let last = || watch.lag.last().filter(|_| watch.flows.is_empty()).map(|sample| sample.backlog);
+        let lag_s =
+            worst.as_ref().map(|flow| flow.backlog).or_else(last).and_then(|backlog| backlog.seconds).map(whole_s);
         let is_stream = pipeline.continuous == Some(true) || !watch.lag.is_empty();
         let is_behind = standing == Status::Running && lag_s.is_some_and(|lag_s| lag_s > allowed_s);
         let (status, since) = if is_behind {
@@ -138,13 +140,6 @@ struct Judged {
     timing: Timing,
     past: Past,
     source: Source,
-}
-
-fn is_paused(cadence: &Cadence) -> bool {
-    match cadence {
-        Cadence::Manual => false,
-        Cadence::Cron { paused, .. } | Cadence::Continuous { paused } | Cadence::Trigger { paused, .. } => *paused,
-    }
 }
 
 fn timing(runs: &[Arc<Run>], newest: Option<&Arc<Run>>, now: Instant) -> Timing {

@@ -37,7 +37,7 @@ impl Clock for HandClock {
 }
 
 /// A client that knows nothing of TLS: everything here is plain HTTP on loopback.
-fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Another test of this process may have installed one: any will do.
