@@ -67,6 +67,24 @@ fn until_a_person_moves_the_cursor_stays_on_the_most_urgent() {
 }
 
 #[test]
+fn the_way_back_leads_to_what_was_opened() {
+    let mut console = Console::new(120, 40);
+    console.observe(three([false, false, false]));
+    console.press("enter");
+    console.observe(three([false, true, false]));
+    console.press("esc");
+    assert_eq!((names(&console), selected(&console)), (vec!["b", "a", "c"], "a"));
+}
+
+#[test]
+fn a_filter_that_hides_the_cursor_puts_it_on_the_first_match() {
+    let mut console = Console::with_fleet(120, 40);
+    console.press("G /");
+    console.type_text("orders PROD");
+    assert_eq!((names(&console), selected(&console)), (vec!["orders_blue", "orders_green"], "orders_blue"));
+}
+
+#[test]
 fn the_order_freezes_under_a_dialog_and_thaws_behind_it() {
     let mut console = Console::new(120, 40);
     console.observe(three([false, false, false]));

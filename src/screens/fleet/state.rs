@@ -100,6 +100,14 @@ impl State {
         self.selected = self.rows.get(self.index).map(|row| row.id.clone());
     }
 
+    /// Puts the cursor on the first row when the object that it held on to is not shown: after typing, that is the best
+    /// match. The object is held on to, for when the filter goes.
+    pub(super) fn fall_back_to_the_first(&mut self) {
+        if self.row().map(|row| &row.id) != self.selected.as_ref() {
+            self.index = 0;
+        }
+    }
+
     /// Finds the object under the cursor again; if it is gone, its place is kept.
     fn follow(&mut self) {
         let found = self.selected.as_ref().and_then(|id| self.rows.iter().position(|row| row.id == *id));

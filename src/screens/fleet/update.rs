@@ -25,7 +25,11 @@ impl Page for State {
     fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step> {
         match action {
             Action::Move(motion) => self.select(moved(self.index, self.rows.len(), motion, shared.page_rows())),
-            Action::Open => return self.row().map(|row| Step::Open(Target::of(&row.id))).into_iter().collect(),
+            Action::Open => {
+                // Who opens an object has chosen it: the way back leads to it, whatever became urgent meanwhile.
+                self.select(self.index);
+                return self.row().map(|row| Step::Open(Target::of(&row.id))).into_iter().collect();
+            }
             Action::Sort => {
                 self.sort = self.sort.next();
                 self.reversed = false;
@@ -48,6 +52,7 @@ impl Page for State {
     fn set_filter(&mut self, text: &str, shared: &Shared) {
         text.clone_into(&mut self.filter);
         self.arrange(shared);
+        self.fall_back_to_the_first();
     }
 
     fn copies(&self, shared: &Shared) -> Vec<Copyable> {
