@@ -75,7 +75,7 @@ const COLUMNS: [Column<TaskRow>; 5] = [
     },
     Column {
         header: Header::Drawn(axis_header),
-        width: Width::Share { min: 24, max: 240 },
+        width: Width::Share { min: 20, max: 240 },
         align: Align::Left,
         cut: Cut::End,
         role: Role::Text,

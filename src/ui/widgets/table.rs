@@ -113,7 +113,8 @@ impl<R> Table<'_, R> {
                 let style = look.style(if self.focused { Role::Selection } else { Role::Heading });
                 let right_of_marker = Rect { x: place.x + 1, width: place.width.saturating_sub(1), ..place };
                 frame.buffer_mut().set_style(right_of_marker, style);
-                line.spans.iter_mut().skip(1).for_each(|span| span.style = over(style, span.style));
+                let muted = look.style(Role::Muted);
+                line.spans.iter_mut().skip(1).for_each(|span| span.style = over(style, muted, span));
             }
             frame.render_widget(line, place);
         }
@@ -221,10 +222,21 @@ impl<R> Table<'_, R> {
     }
 }
 
-/// A cell's style over its row's: what both reverse is plain again, so that it stays apart from its row.
-fn over(row: Style, cell: Style) -> Style {
-    let both = row.add_modifier.contains(Modifier::REVERSED) && cell.add_modifier.contains(Modifier::REVERSED);
-    if both { cell.remove_modifier(Modifier::REVERSED) } else { cell }
+/// A cell's style over its row's. What both reverse is plain again, so that it stays apart from its row; a drawing is not
+/// reversed, or a low bar would read as a high one; muted text takes the row's color rather than making a patch of its own.
+fn over(row: Style, muted: Style, cell: &Span<'_>) -> Style {
+    if !row.add_modifier.contains(Modifier::REVERSED) {
+        return cell.style;
+    }
+    if cell.style.add_modifier.contains(Modifier::REVERSED) || cell.content.contains(is_block) {
+        return cell.style.remove_modifier(Modifier::REVERSED);
+    }
+    if cell.style.fg.is_some() && cell.style.fg == muted.fg { Style { fg: None, ..cell.style } } else { cell.style }
+}
+
+/// Block elements: what bars and sparklines are drawn with.
+fn is_block(c: char) -> bool {
+    matches!(c, '\u{2580}'..='\u{259f}')
 }
 
 /// Cuts a cell to a width.
