@@ -12,8 +12,8 @@ use url::Url;
 /// an inline SQL result 25 MiB.
 pub const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// How long a connection may take to come up, with name resolution and TLS.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take to come up, with name resolution and TLS, unless the configuration says otherwise.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept: shorter than servers keep theirs. An act that is sent on a connection which the
 /// server closes at the same moment has an unknown outcome.
@@ -119,13 +119,17 @@ impl Network {
     ///
     /// # Errors
     /// When the CA bundle, a proxy variable or the system's roots cannot be used.
-    pub fn new(trust: Trust, environment: &BTreeMap<String, String>) -> Result<Self, NetworkError> {
+    pub fn new(
+        trust: Trust,
+        connect_timeout: Duration,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, NetworkError> {
         // The one place that chooses the cryptography. A second call finds it chosen, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .no_proxy();
         builder = match trust {
@@ -147,6 +151,7 @@ impl Network {
     pub fn for_host(
         host: &str,
         ca_bundle: Option<Vec<u8>>,
+        connect_timeout: Duration,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, NetworkError> {
         let trust = match ca_bundle {
@@ -154,7 +159,7 @@ impl Network {
             None if host.starts_with("http://") => Trust::Nobody,
             None => Trust::System,
         };
-        Self::new(trust, environment)
+        Self::new(trust, connect_timeout, environment)
     }
 }
 
@@ -234,15 +239,15 @@ mod tests {
 
     #[test]
     fn a_bundle_without_a_certificate_is_named() {
-        let error =
-            Network::new(Trust::SystemAnd(b"not a certificate".to_vec()), &BTreeMap::new()).expect_err("refused");
+        let error = Network::new(Trust::SystemAnd(b"not a certificate".to_vec()), CONNECT_TIMEOUT, &BTreeMap::new())
+            .expect_err("refused");
         assert!(error.to_string().contains("BEGIN CERTIFICATE"), "{error}");
     }
 
     #[test]
     fn a_bad_proxy_names_its_variable() {
         let bad = environment(&[("https_proxy", "http://[")]);
-        let error = Network::new(Trust::Nobody, &bad).expect_err("refused");
+        let error = Network::new(Trust::Nobody, CONNECT_TIMEOUT, &bad).expect_err("refused");
         assert!(error.to_string().contains("https_proxy"), "{error}");
     }
 

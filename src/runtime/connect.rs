@@ -155,7 +155,12 @@ impl Roads<'_> {
             }
             None => None,
         };
-        Ok(Arc::new(Network::for_host(&configured.workspace.host, bundle, self.environment)?))
+        Ok(Arc::new(Network::for_host(
+            &configured.workspace.host,
+            bundle,
+            configured.connect_timeout,
+            self.environment,
+        )?))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakeshift::databricks::auth::{Credentials, resolve};
-use lakeshift::databricks::transport::{MAX_BODY_BYTES, Network, Trust};
+use lakeshift::databricks::transport::{CONNECT_TIMEOUT, MAX_BODY_BYTES, Network, Trust};
 use lakeshift::databricks::{Budget, Client, ClientOptions, HostError, Kind, Outcome, RetryPolicy, StartUpdate};
 use lakeshift::domain::Instant;
 use lakeshift::domain::clock::Clock;
@@ -60,7 +60,7 @@ fn token() -> Credentials {
 }
 
 fn client(host: &str) -> (Client, Records) {
-    let network = Network::for_host(host, None, &BTreeMap::new()).expect("a network");
+    let network = Network::for_host(host, None, CONNECT_TIMEOUT, &BTreeMap::new()).expect("a network");
     client_of(host, network, token()).expect("a host")
 }
 
@@ -200,7 +200,7 @@ async fn an_answer_is_read_over_the_wire_with_all_that_was_sent() {
 
 #[test]
 fn plain_http_to_another_machine_is_refused_before_anything_leaves() {
-    let network = Network::new(Trust::Nobody, &BTreeMap::new()).expect("a network");
+    let network = Network::new(Trust::Nobody, CONNECT_TIMEOUT, &BTreeMap::new()).expect("a network");
     let error = client_of("http://10.1.2.3:8080", network, token()).expect_err("refused");
     assert!(matches!(error, HostError::PlainHttp { .. }), "{error}");
 }
@@ -213,7 +213,7 @@ async fn https_goes_through_the_proxy_and_loopback_does_not() {
         ("HTTP_PROXY".to_owned(), address.clone()),
         ("NO_PROXY".to_owned(), "spared.invalid".to_owned()),
     ]);
-    let network = || Network::new(Trust::Nobody, &environment).expect("a network");
+    let network = || Network::new(Trust::Nobody, CONNECT_TIMEOUT, &environment).expect("a network");
     let (behind, _) = client_of("https://workspace.invalid", network(), token()).expect("a host");
     let (spared, _) = client_of("https://spared.invalid", network(), token()).expect("a host");
     let seen = Mutex::new(Vec::new());
@@ -286,7 +286,7 @@ async fn the_cli_is_run_once_and_its_token_kept() {
         r#"printf '{\n  "access_token": "cli-%s-s3cret",\n  "token_type": "Bearer",\n  "expiry": "2099-01-02T03:04:05.123456789+02:00"\n}\n' "$MARK""#,
     );
     let (listener, host) = listener().await;
-    let network = Network::for_host(&host, None, &BTreeMap::new()).expect("a network");
+    let network = Network::for_host(&host, None, CONNECT_TIMEOUT, &BTreeMap::new()).expect("a network");
     let credentials = login(folder.path(), &host, &CredentialSource::DatabricksCli);
     let (client, _) = client_of(&host, network, credentials).expect("a host");
     let heads = Mutex::new(Vec::new());
@@ -318,7 +318,7 @@ async fn a_login_that_has_ended_says_how_to_sign_in() {
     std::fs::write(folder.path().join(".databrickscfg"), "[work]\nauth_type = databricks-cli\n").expect("writes");
     program(folder.path(), "echo 'Error: a new access token could not be retrieved' >&2; exit 1");
     let host = "https://workspace.invalid";
-    let network = Network::new(Trust::Nobody, &BTreeMap::new()).expect("a network");
+    let network = Network::new(Trust::Nobody, CONNECT_TIMEOUT, &BTreeMap::new()).expect("a network");
     let credentials = login(folder.path(), host, &CredentialSource::Profile("work".into()));
     let (client, records) = client_of(host, network, credentials).expect("a host");
     let error = client.me().await.expect_err("no token");

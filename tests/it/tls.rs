@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use lakeshift::databricks::transport::{Fault, Network, Outgoing, Transport, Trust};
+use lakeshift::databricks::transport::{CONNECT_TIMEOUT, Fault, Network, Outgoing, Transport, Trust};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -48,7 +48,7 @@ fn serve(listener: TcpListener, connections: usize) -> std::thread::JoinHandle<(
 }
 
 async fn ask(url: &Url, trust: Trust) -> Result<u16, Fault> {
-    let network = Network::new(trust, &BTreeMap::new()).expect("a network");
+    let network = Network::new(trust, CONNECT_TIMEOUT, &BTreeMap::new()).expect("a network");
     let request = Outgoing { method: Method::GET, url: url.clone(), headers: HeaderMap::new(), body: None };
     network.exchange(request).await.map(|answer| answer.status.as_u16()).map_err(|broken| broken.fault)
 }
