@@ -102,6 +102,15 @@ fn items<'a>(document: &'a Value, key: &str) -> &'a Vec<Value> {
     document[key].as_array().unwrap_or_else(|| panic!("no {key} in {document}"))
 }
 
+/// A workspace's line says that its data was read by this very command: "fresh" or, on a machine that took its time
+/// over the other workspaces, some seconds old; never minutes, unread or failed.
+fn read_by_now(line: &str) -> bool {
+    line.ends_with("fresh")
+        || line.rsplit(' ').nth(1).is_some_and(|age| {
+            age.strip_suffix('s').is_some_and(|s| s.parse::<u32>().is_ok()) && line.ends_with(" old")
+        })
+}
+
 #[test]
 fn a_calm_fleet_is_told_as_calm_once_all_of_it_was_read() {
     let bench = Bench::of("calm");
@@ -109,7 +118,7 @@ fn a_calm_fleet_is_told_as_calm_once_all_of_it_was_read() {
     assert_eq!((status.code, status.err.as_str()), (0, ""));
     assert!(status.line("ENV").ends_with("DATA"));
     for start in ["PROD  prod", "stg   staging", "dev   dev"] {
-        assert!(status.line(start).ends_with("fresh"), "{}", status.out);
+        assert!(read_by_now(status.line(start)), "{}", status.out);
     }
     assert!(!status.out.contains("not looked at"), "{}", status.out);
 
@@ -201,7 +210,7 @@ fn a_workspace_that_does_not_answer_leaves_no_zeros_and_no_all_clear() {
         let prod: Vec<&str> = status.line("PROD").split_whitespace().collect();
         assert_eq!(prod[..6], ["PROD", "prod", "?", "?", "?", "?"], "{}", status.out);
         assert!(status.line("PROD").ends_with(brief), "{}", status.out);
-        assert!(status.line("stg").ends_with("fresh"), "the others are told as ever: {}", status.out);
+        assert!(read_by_now(status.line("stg")), "the others are told as ever: {}", status.out);
         assert!(status.out.contains("nothing wants a person in what was read"), "{}", status.out);
         assert!(status.err.starts_with("lakeshift: prod could not be read: GET /api/"), "{}", status.err);
 
