@@ -283,6 +283,22 @@ fn rules_must_say_something_and_promises_must_agree() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
 }
 
+#[test]
+fn a_ledger_is_reached_through_a_workspace_of_the_fleet() {
+    let ledger = |workspace: &str, catalog: &str| {
+        format!(
+            "{FLEET}\n[ledger]\nworkspace = '{workspace}'\nwarehouse = 'w1'\ncatalog = '{catalog}'\nschema = 'release'\n"
+        )
+    };
+    let config = Home::with(&[("config.toml", &ledger("prod", "ops"))]).load();
+    let entry = config.fleet.ledger.expect("a ledger");
+    assert_eq!((entry.catalog.as_str(), entry.form), ("ops", dialect::ledger::LedgerForm::Direct));
+    let found = Home::with(&[("config.toml", &ledger("prd", "ops"))]).problems();
+    assert_eq!(found, ["13:13: `ledger.workspace`: the fleet has no workspace `prd`; did you mean `prod`?"]);
+    let found = Home::with(&[("config.toml", &ledger("prod", "ops.release"))]).problems();
+    assert!(found[0].contains("expected one name, without dots"), "{found:?}");
+}
+
 /// The example with its settings that have no default switched on.
 fn whole_example() -> String {
     let line = |line: &str| match line.strip_prefix('#') {

@@ -51,6 +51,17 @@ pub(super) fn fleet(fleet: &Fleet, source: &Source<'_>, found: &mut Found) {
         }
     }
     rules(fleet, &workspaces, source, found);
+    ledger(fleet, &workspaces, source, found);
+}
+
+fn ledger(fleet: &Fleet, workspaces: &[Workspace], source: &Source<'_>, found: &mut Found) {
+    let Some(ledger) = &fleet.ledger else { return };
+    let name = ledger.workspace.as_str();
+    if !workspaces.iter().any(|workspace| workspace.name.as_str() == name) {
+        let near = did_you_mean(name, workspaces.iter().map(|workspace| workspace.name.as_str()));
+        let message = format!("`ledger.workspace`: the fleet has no workspace `{name}`{near}");
+        found.problems.push(source.problem(steps!["ledger", "workspace"], message));
+    }
 }
 
 fn rules(fleet: &Fleet, workspaces: &[Workspace], source: &Source<'_>, found: &mut Found) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::LedgerEntry;
 use super::scalar::{Host, Letter, Name, Seconds, TimeOfDay, Zone};
 use crate::domain::glob::Glob;
 use crate::domain::inventory::{self, Inventory, ObjectKind, TagNames, WallTime};
@@ -26,6 +27,9 @@ pub struct Fleet {
     pub naming: Naming,
     /// What objects are, read from top to bottom: for each fact the first rule that gives it counts.
     pub rules: Vec<RuleEntry>,
+    /// The shared record. Without it nothing changes production state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerEntry>,
 }
 
 /// How names are built.

@@ -2,5 +2,6 @@
 //! reference page all follow.
 
 pub mod fleet;
+pub mod ledger;
 pub mod personal;
 pub mod scalar;

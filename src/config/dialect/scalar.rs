@@ -206,6 +206,38 @@ impl FromStr for Name {
     }
 }
 
+/// The name of a catalog or schema of Unity Catalog, as it is spelled there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnityName(String);
+
+/// The longest name that Unity Catalog takes.
+const LONGEST_UNITY_NAME: usize = 255;
+
+impl UnityName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UnityName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for UnityName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '.' | '/' | '`');
+        if text.is_empty() || text.chars().count() > LONGEST_UNITY_NAME || text.contains(wrong) {
+            return Err("expected one name, without dots, slashes, spaces and backticks".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 macro_rules! text_scalars {
     ($($type:ident $format:literal $description:literal)*) => {
         $(
@@ -262,6 +294,7 @@ text_scalars! {
     Zone "time-zone" "IANA time zone such as `Europe/Berlin`"
     VariableName "variable-name" "name of an environment variable"
     Name "workspace-name" "name of a-z, 0-9, `-` and `_`"
+    UnityName "unity-name" "name of a catalog or schema"
 }
 
 #[cfg(test)]
