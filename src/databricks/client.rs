@@ -22,6 +22,7 @@ use super::retry::{Decision, Failure, RetryPolicy, Standing, decide, retry_after
 use super::transport::{Broken, Fault, Incoming, Outgoing, Transport};
 use super::wire::error::ErrorBody;
 use crate::domain::clock::Clock;
+use crate::domain::ids::WorkspaceName;
 use crate::domain::request::Lane;
 use crate::domain::text;
 use crate::domain::workspace::Workspace;
@@ -132,10 +133,26 @@ impl Client {
         self.shared.budget.sent_last_minute()
     }
 
+    /// The workspace that it speaks to.
+    pub fn workspace(&self) -> &WorkspaceName {
+        &self.shared.exchanger.workspace
+    }
+
+    /// The longest that one attempt may take.
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.shared.retry.attempt_timeout
+    }
+
     /// Sends a request and decodes its answer.
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {
+        self.fetch_knowing(request).await.map(|(answer, _)| answer)
+    }
+
+    /// The same; with the answer comes what is known of the attempts before the one that it answers.
+    pub(crate) async fn fetch_knowing<T: DeserializeOwned>(&self, request: &Request) -> Result<(T, Outcome), Error> {
         let (answer, progress) = self.send(request).await?;
-        serde_json::from_slice(&answer.body).map_err(|error| {
+        let earlier = progress.outcome;
+        let decoded = serde_json::from_slice(&answer.body).map_err(|error| {
             let failure = Failure {
                 kind: Kind::Garbled,
                 status: Some(answer.status.as_u16()),
@@ -145,7 +162,8 @@ impl Client {
                 retry_after: None,
             };
             self.error(request, failure, &Progress { outcome: Outcome::Unknown, ..progress })
-        })
+        });
+        decoded.map(|decoded| (decoded, earlier))
     }
 
     /// Sends an act whose answer says nothing. An empty body is as good as `{}` (databricks-api.md 0.1).

@@ -19,9 +19,12 @@ mod host;
 mod jobs;
 mod me;
 mod page;
+mod permissions;
 mod pipelines;
 mod request;
 mod retry;
+mod sql;
+mod unity;
 mod warehouses;
 
 pub use budget::Budget;
@@ -32,3 +35,4 @@ pub use host::HostError;
 pub use jobs::{IdempotencyToken, RepairRun, Rerun, RunNow, RunsQuery, TokenTooLong};
 pub use pipelines::{EventsQuery, Refresh, StartUpdate};
 pub use retry::RetryPolicy;
+pub use sql::{Cause, Statement, StatementError};

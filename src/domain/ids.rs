@@ -85,6 +85,10 @@ text_id! {
     WarehouseId
 }
 text_id! {
+    /// A statement at its warehouse; query history knows it by the same id.
+    StatementId
+}
+text_id! {
     /// A workspace by the name that the fleet's configuration gives it.
     WorkspaceName
 }

@@ -15,14 +15,17 @@ pub mod ids;
 pub mod inventory;
 pub mod job;
 pub mod measure;
+pub mod permission;
 pub mod pipeline;
 pub mod request;
 pub mod run;
 pub mod schedule;
 pub mod snapshot;
+pub mod sql;
 pub mod status;
 pub mod text;
 pub mod units;
+pub mod unity;
 pub mod warehouse;
 pub mod workspace;
 

@@ -7,3 +7,4 @@ pub mod keeper;
 pub mod poller;
 pub mod recording;
 pub mod session;
+pub mod statements;

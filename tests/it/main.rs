@@ -19,6 +19,7 @@ mod reference;
 mod sim;
 mod sql_concurrency;
 mod sql_corpus;
+mod statements;
 mod tidy;
 mod tls;
 mod wire;

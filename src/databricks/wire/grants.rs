@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::object;
+use super::{object, said};
+use crate::domain::unity::{Grant, Securable};
 
 object! {
     /// Answer of `permissions` and of `effective-permissions`.
@@ -27,4 +28,33 @@ object! {
 pub enum Privilege {
     Direct(String),
     Effective(EffectivePrivilege),
+}
+
+/// The kind of an object in a path.
+pub(crate) fn securable(kind: Securable) -> &'static str {
+    match kind {
+        Securable::Catalog => "catalog",
+        Securable::Schema => "schema",
+        Securable::Table => "table",
+        Securable::Volume => "volume",
+        Securable::Function => "function",
+    }
+}
+
+impl PrivilegeAssignment {
+    /// One grant a privilege. REST writes `USE_SCHEMA` where SQL writes `USE SCHEMA`.
+    pub(crate) fn into_domain(self) -> Vec<Grant> {
+        let principal = self.principal.unwrap_or_default();
+        let grant = |privilege: Privilege| {
+            let (privilege, inherited_from) = match privilege {
+                Privilege::Direct(privilege) => (Some(privilege), None),
+                Privilege::Effective(found) => {
+                    (found.privilege, said(found.inherited_from_type).zip(said(found.inherited_from_name)))
+                }
+            };
+            let privilege = said(privilege)?.replace('_', " ");
+            Some(Grant { principal: principal.clone(), privilege, inherited_from })
+        };
+        self.privileges.unwrap_or_default().into_iter().filter_map(grant).collect()
+    }
 }

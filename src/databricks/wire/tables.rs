@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Int, object};
+use super::{Int, instant, object, said};
+use crate::domain::sql::QualifiedName;
+use crate::domain::unity as domain;
 
 object! {
     CatalogList {
@@ -86,5 +88,67 @@ object! {
         comment: String,
         partition_index: Int,
         mask: Map<String, Value>,
+    }
+}
+
+impl Catalog {
+    /// The catalog; none without a usable name.
+    pub(crate) fn into_domain(self) -> Option<domain::Container> {
+        Some(container(QualifiedName::new([self.name?]).ok()?, self.owner, self.browse_only))
+    }
+}
+
+impl Schema {
+    /// The schema; none without a usable name.
+    pub(crate) fn into_domain(self) -> Option<domain::Container> {
+        let name = full_name(self.full_name, [self.catalog_name, self.name])?;
+        Some(container(name, self.owner, self.browse_only))
+    }
+}
+
+fn container(name: QualifiedName, owner: Option<String>, browse_only: Option<bool>) -> domain::Container {
+    domain::Container { name, owner: said(owner), browse_only: browse_only.unwrap_or(false) }
+}
+
+impl Table {
+    /// The table; none without a usable name.
+    pub(crate) fn into_domain(self) -> Option<domain::Table> {
+        let name = full_name(self.full_name, [self.catalog_name, self.schema_name, self.name])?;
+        let mut columns = self.columns.unwrap_or_default();
+        columns.sort_by_key(|column| column.position);
+        Some(domain::Table {
+            name,
+            id: said(self.table_id),
+            kind: self.table_type.unwrap_or_default(),
+            owner: said(self.owner),
+            columns: columns.into_iter().map(Column::into_domain).collect(),
+            definition: said(self.view_definition),
+            pipeline: said(self.pipeline_id),
+            comment: said(self.comment),
+            properties: self.properties.unwrap_or_default(),
+            updated_at: instant(self.updated_at),
+            updated_by: said(self.updated_by),
+            browse_only: self.browse_only.unwrap_or(false),
+        })
+    }
+}
+
+impl Column {
+    fn into_domain(self) -> domain::Column {
+        domain::Column {
+            name: self.name.unwrap_or_default(),
+            type_text: said(self.type_text).or(self.type_name).unwrap_or_default(),
+            nullable: self.nullable.unwrap_or(true),
+            comment: said(self.comment),
+        }
+    }
+}
+
+/// The whole name if it is told, else its levels put together.
+fn full_name<const N: usize>(whole: Option<String>, levels: [Option<String>; N]) -> Option<QualifiedName> {
+    let levels: Option<Vec<String>> = levels.into_iter().collect();
+    match levels {
+        Some(levels) => QualifiedName::new(levels).ok(),
+        None => whole?.parse().ok(),
     }
 }
