@@ -8,6 +8,7 @@ pub mod config;
 pub mod databricks;
 pub mod domain;
 pub mod keymap;
+pub mod operations;
 pub mod runtime;
 pub mod screens;
 pub mod sim;

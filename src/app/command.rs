@@ -1,6 +1,7 @@
 //! What a person can do: one table from which the keymap, footer, help, palette and `docs/keys.md` are made.
 
 use crate::app::model::Model;
+pub use crate::domain::danger::Danger;
 use crate::keymap::{DIALOG, GLOBAL, Word};
 use crate::screens::{self, Target};
 
@@ -54,30 +55,6 @@ impl Group {
             Self::Console => "Console",
             Self::Dialog => "In dialogs",
         }
-    }
-}
-
-/// What harm a command may do (console.md 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Danger {
-    /// Reads only.
-    Read,
-    /// Can be undone and touches no data.
-    Undoable,
-    /// Costs time or money.
-    Costly,
-    /// Changes production state.
-    Production,
-    /// Data may be lost.
-    Loss,
-    /// Goes back to the last verified state: exempt from read-only.
-    Rollback,
-}
-
-impl Danger {
-    /// Whether the command may be done where acts are or are not allowed.
-    pub fn is_permitted(self, read_only: bool) -> bool {
-        !read_only || matches!(self, Self::Read | Self::Rollback)
     }
 }
 

@@ -70,6 +70,13 @@ impl Cadence {
     }
 }
 
+impl Job {
+    /// Whether a further run would run or queue rather than be skipped, beside this many active ones.
+    pub fn takes_another(&self, active_runs: usize) -> bool {
+        self.queues || u32::try_from(active_runs).is_ok_and(|active| active < self.max_concurrent_runs)
+    }
+}
+
 /// One task of a job's graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {

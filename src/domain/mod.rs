@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod credential;
+pub mod danger;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod fleet;
@@ -24,6 +25,7 @@ pub mod snapshot;
 pub mod sql;
 pub mod status;
 pub mod text;
+pub mod ulid;
 pub mod units;
 pub mod unity;
 pub mod warehouse;

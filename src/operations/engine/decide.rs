@@ -1,0 +1,302 @@
+//! `decide`: what was learned becomes the events to be recorded.
+
+use chrono::TimeDelta;
+
+use super::due::{Effect, Purpose, due, is_barred, is_clean, is_finished, patience_ends};
+use super::runbook;
+use super::{MAX_TRIES, Moment, Standing, State};
+use crate::operations::journal::{Certainty, Direction, Event, Evidence, PauseReason, Thing};
+use crate::operations::plan::Plan;
+
+/// The first wait before a step that was refused for the moment is tried again; each further one doubles.
+const FIRST_RETRY_S: i64 = 2;
+
+/// The longest such wait that is ours to choose.
+const LONGEST_RETRY_S: i64 = 60;
+
+/// What was learned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing but the time, or what was just recorded: what follows from the state by itself.
+    Clock,
+    /// An effect ended.
+    Ended(Effect, Outcome),
+    /// A person asked for something.
+    Asked(Request),
+    /// This process begins to go on with it.
+    TakenUp {
+        /// Who had it before, if it is known.
+        from: Option<String>,
+    },
+}
+
+/// How an effect ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A check: the condition holds.
+    Holds,
+    /// A check: it does not, and what was found instead.
+    Fails(String),
+    /// An act or a look: it happened, or it is there.
+    Found(Evidence),
+    /// A look: it is not there.
+    Missing,
+    /// A look: several things could be it, and which is ours cannot be told.
+    Ambiguous(String),
+    /// An act: it certainly did not happen.
+    Refused {
+        /// Why.
+        why: String,
+        /// Whether it may do better a little later.
+        transient: bool,
+        /// How long the platform asked to wait, in seconds.
+        retry_after_s: Option<u32>,
+    },
+    /// An act: nobody knows.
+    Lost(String),
+    /// A check or a look could not be made. Nothing is learned, and the host makes it again.
+    Unreadable(String),
+}
+
+/// What a person asks of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Let it go ahead.
+    Approve {
+        /// How it was confirmed.
+        how: String,
+    },
+    /// Hold it: what was asked is asked, nothing further is.
+    Pause,
+    /// Let it go on.
+    Unpause,
+    /// Take it back.
+    Abort {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Give a held operation up as it stands: the person has seen to the rest by hand.
+    Close {
+        /// What they did.
+        reason: String,
+    },
+}
+
+/// The events that follow. None when nothing does: a late answer of an effect that is no longer due changes nothing.
+///
+/// Record them all, then ask again with [`Input::Clock`] until nothing follows.
+pub fn decide(plan: &Plan, state: &State, input: &Input, moment: Moment) -> Vec<Event> {
+    if state.is_over() || state.steps.len() != plan.steps.len() {
+        return Vec::new();
+    }
+    match input {
+        Input::Clock => follow(plan, state, moment),
+        Input::TakenUp { from } => vec![Event::TakenUp { from: from.clone() }],
+        Input::Asked(request) => asked(plan, state, request, moment),
+        Input::Ended(effect, outcome) => {
+            if due(plan, state, moment).contains(effect) {
+                ended(plan, state, effect, outcome, moment)
+            } else {
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn asked(plan: &Plan, state: &State, request: &Request, moment: Moment) -> Vec<Event> {
+    match request {
+        Request::Approve { how } if state.approved_at.is_none() => vec![Event::Approved { how: how.clone() }],
+        Request::Pause if !state.is_held() => {
+            let mut events = withdrawn(plan, state, moment);
+            events.push(Event::Paused { reason: PauseReason::Asked });
+            events
+        }
+        Request::Unpause if state.is_held() => vec![Event::Unpaused],
+        Request::Abort { reason } if state.abort.is_none() => {
+            let passed = plan.steps.iter().zip(&state.steps).find(|(step, at)| {
+                let asked = match at.forward.standing {
+                    Standing::Intended => !is_barred(plan, state, &at.forward, moment),
+                    Standing::Unknown | Standing::Done => true,
+                    Standing::Todo | Standing::Absent | Standing::NotDone { .. } => at.forward.doubts > 0,
+                };
+                step.point_of_no_return && asked
+            });
+            if let Some((step, _)) = passed {
+                return vec![Event::AbortRefused {
+                    why: format!("{} was asked, and has no way back", step.action.words()),
+                }];
+            }
+            let mut events = withdrawn(plan, state, moment);
+            events.push(Event::AbortAsked { reason: reason.clone() });
+            events
+        }
+        Request::Close { reason } if state.is_held() => {
+            vec![Event::Failed { why: format!("closed by hand: {reason}") }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Intents that the ledger's barrier has kept back were never asked.
+fn withdrawn(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
+    let barred = state
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, at)| at.forward.standing == Standing::Intended && is_barred(plan, state, &at.forward, moment));
+    barred
+        .map(|(step, at)| Event::NotDone {
+            step,
+            direction: Direction::Do,
+            attempt: at.forward.attempts,
+            why: "never sent: the ledger had not acknowledged it".to_owned(),
+            retry_at: Some(moment.at),
+        })
+        .collect()
+}
+
+/// What follows from an effect that is due and ended.
+fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment: Moment) -> Vec<Event> {
+    match (effect, outcome) {
+        (Effect::Check { step, direction, .. }, Outcome::Holds) => {
+            let attempt = state.steps[*step].track(*direction).attempts + 1;
+            vec![Event::Intended { step: *step, direction: *direction, attempt }]
+        }
+        (Effect::Check { step, direction: Direction::Do, .. }, Outcome::Fails(why)) => {
+            let mut events = vec![Event::CheckFailed { step: *step, why: why.clone() }];
+            if state.steps[*step].forward.doubts == 0 {
+                let reason = PauseReason::CheckFailed { step: *step, why: why.clone() };
+                events.push(give_up(state, why, reason));
+            }
+            events
+        }
+        (Effect::Check { step, direction: Direction::Undo, .. }, Outcome::Fails(why)) => {
+            // What was to be taken back is over by itself.
+            let evidence = Evidence {
+                thing: Thing::State { state: "over".to_owned() },
+                certainty: Certainty::Inferred,
+                says: why.clone(),
+            };
+            vec![Event::Verified { step: *step, direction: Direction::Undo, evidence }]
+        }
+        (Effect::Act { step, direction, attempt, .. }, Outcome::Found(evidence)) => {
+            let (step, direction, attempt) = (*step, *direction, *attempt);
+            vec![Event::Confirmed { step, direction, attempt, evidence: evidence.clone() }]
+        }
+        (Effect::Act { step, direction, attempt, .. }, Outcome::Lost(why)) => {
+            vec![Event::Unknown { step: *step, direction: *direction, attempt: *attempt, why: why.clone() }]
+        }
+        (Effect::Act { step, direction, attempt, .. }, Outcome::Refused { why, transient, retry_after_s }) => {
+            let tries = state.steps[*step].track(*direction).tries;
+            let retry_at = (*transient && tries < MAX_TRIES).then(|| {
+                let ours = (FIRST_RETRY_S << tries.min(6)).min(LONGEST_RETRY_S);
+                moment.at + TimeDelta::seconds(retry_after_s.map_or(ours, i64::from).max(1))
+            });
+            let (step, direction, attempt) = (*step, *direction, *attempt);
+            vec![Event::NotDone { step, direction, attempt, why: why.clone(), retry_at }]
+        }
+        (Effect::Look { step, direction, purpose, .. }, outcome) => {
+            looked(plan, state, *step, *direction, *purpose, outcome)
+        }
+        // The ledger and the clock are in the moment, not in an outcome. What could not be read is read again.
+        _ => Vec::new(),
+    }
+}
+
+fn looked(
+    plan: &Plan,
+    state: &State,
+    step: usize,
+    direction: Direction,
+    purpose: Purpose,
+    outcome: &Outcome,
+) -> Vec<Event> {
+    let attempt = state.steps[step].track(direction).attempts;
+    match (purpose, outcome) {
+        (Purpose::Probe, Outcome::Found(evidence)) => {
+            vec![Event::Confirmed { step, direction, attempt, evidence: evidence.clone() }]
+        }
+        (Purpose::Probe, Outcome::Missing) => vec![Event::Absent { step, direction }],
+        (Purpose::Settle, Outcome::Found(evidence)) => {
+            vec![Event::Settled { step, direction, found: Some(evidence.clone()) }]
+        }
+        (Purpose::Settle, Outcome::Missing) => vec![Event::Settled { step, direction, found: None }],
+        (Purpose::Verify, Outcome::Found(evidence)) => {
+            vec![Event::Verified { step, direction, evidence: evidence.clone() }]
+        }
+        (Purpose::Probe | Purpose::Settle, Outcome::Ambiguous(why)) => {
+            vec![Event::Stuck { why: why.clone(), runbook: runbook::ambiguous(plan, step) }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What follows from the state by itself.
+fn follow(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
+    if state.is_held() {
+        return Vec::new();
+    }
+    if state.abort.is_some() {
+        return follow_back(plan, state, moment);
+    }
+    if state.approved_at.is_none() {
+        return Vec::new();
+    }
+    for (index, (step, at)) in plan.steps.iter().zip(&state.steps).enumerate() {
+        let track = &at.forward;
+        match &track.standing {
+            Standing::NotDone { why, retry_at: None } => {
+                let reason = PauseReason::Refused { step: index, why: why.clone() };
+                return vec![give_up(state, why, reason)];
+            }
+            Standing::Done if !track.verified && is_past(patience_ends(step, track, state), moment) => {
+                let why = format!(
+                    "{} was asked, but the outcome was not seen within {} s",
+                    step.action.words(),
+                    step.patience_s
+                );
+                return vec![Event::Failed { why }];
+            }
+            _ => {}
+        }
+    }
+    let all = plan.steps.iter().zip(&state.steps).all(|(step, at)| is_finished(step, &at.forward));
+    if all { vec![Event::Completed] } else { Vec::new() }
+}
+
+fn follow_back(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
+    for (index, (step, at)) in plan.steps.iter().zip(&state.steps).enumerate() {
+        if is_clean(step, &at.forward, &at.back) {
+            continue;
+        }
+        if at.forward.standing == Standing::Done
+            && let Some(evidence) = at.forward.evidence.as_ref().filter(|found| found.certainty == Certainty::Inferred)
+        {
+            let why = format!("{} may be somebody else's: the platform does not say who caused it", evidence.says);
+            return vec![Event::Stuck { why, runbook: runbook::not_surely_ours(plan, index) }];
+        }
+        let refused = match &at.back.standing {
+            Standing::NotDone { why, retry_at: None } => Some(why.clone()),
+            Standing::Done if !at.back.verified && is_past(patience_ends(step, &at.back, state), moment) => {
+                Some(format!("it did not end within {} s", step.patience_s))
+            }
+            _ => None,
+        };
+        if let Some(why) = refused {
+            let why = format!("it could not be taken back: {why}");
+            return vec![Event::Stuck { why, runbook: runbook::not_taken_back(plan, index) }];
+        }
+    }
+    let clean = plan.steps.iter().zip(&state.steps).all(|(step, at)| is_clean(step, &at.forward, &at.back));
+    if clean { vec![Event::Aborted] } else { Vec::new() }
+}
+
+fn is_past(until: Option<crate::domain::Instant>, moment: Moment) -> bool {
+    until.is_some_and(|until| until <= moment.at)
+}
+
+/// A step may not go ahead: it ends if nothing has happened, and waits for a person if something has.
+fn give_up(state: &State, why: &str, reason: PauseReason) -> Event {
+    let untouched = state.steps.iter().all(|at| at.forward.standing != Standing::Done && at.forward.doubts == 0);
+    if untouched { Event::Failed { why: why.to_owned() } } else { Event::Paused { reason } }
+}
