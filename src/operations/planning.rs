@@ -97,20 +97,8 @@ impl Planning<'_> {
         if danger.wants_reason() && self.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
             refusals.push(Refusal::NoReason);
         }
-        // A run now beside another is legal as far as the job takes both; everything else excludes each other.
-        let collides = |other: &InHand| {
-            other.subject.workspace == subject.workspace
-                && other.subject.host == subject.host
-                && other.subject.object == subject.object
-                && (other.subject.run.is_none() || subject.run.is_none() || other.subject.run == subject.run)
-                && !(kind == Kind::Cancel && other.kind == Kind::RunNow)
-        };
-        refusals.extend(
-            self.in_hand
-                .iter()
-                .filter(|other| collides(other))
-                .map(|other| Refusal::InHand { operation: other.operation, kind: other.kind }),
-        );
+        let in_the_way = self.in_hand.iter().filter(|other| collides(kind, subject, other));
+        refusals.extend(in_the_way.map(|other| Refusal::InHand { operation: other.operation, kind: other.kind }));
         refusals
     }
 
@@ -148,6 +136,15 @@ impl Planning<'_> {
             steps,
         })
     }
+}
+
+/// Whether an unfinished operation on the same subject excludes a further one. Two on one run, one job or one pipeline do;
+/// but what was started may be canceled.
+pub fn collides(kind: Kind, subject: &Subject, other: &InHand) -> bool {
+    let same_place = other.subject.workspace == subject.workspace && other.subject.host == subject.host;
+    let same_run = other.subject.run.is_none() || subject.run.is_none() || other.subject.run == subject.run;
+    let ends_it = kind == Kind::Cancel && other.kind == Kind::RunNow;
+    same_place && other.subject.object == subject.object && same_run && !ends_it
 }
 
 /// Milliseconds are what the store and the ledger keep: a plan must read back as it was hashed.

@@ -1,12 +1,16 @@
-//! The local SQLite file: rows that outlive the process, so that the next start shows the fleet at once, marked with its age.
+//! The local SQLite files: the last-good cache, so that the next start shows the fleet at once, marked with its age; and
+//! beside it the [`journal`] of operations, which is held to more.
 //!
-//! Several processes share the file: WAL, short write transactions, and rows that mean the same whoever wrote them.
-//! Nothing is ever dropped silently: a file that cannot be read is set aside under another name, a file of a newer version
+//! Several processes share them: WAL, short write transactions, and rows that mean the same whoever wrote them.
+//! Nothing is ever dropped silently: a cache that cannot be read is set aside under another name, a file of a newer version
 //! is left alone, and both are told.
 
 mod codec;
+pub mod journal;
+pub mod outbox;
 mod read;
 mod schema;
+mod session;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +18,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+pub use journal::{Health, Journal, Owner, Record};
+pub use outbox::OutboxRow;
 pub use write::Written;
+
+use crate::operations::Unhashable;
+use crate::operations::kind::Kind;
+use crate::operations::plan::OperationId;
 
 /// How long one process waits for another's write.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -48,6 +58,53 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another process works on the operation.
+    #[error("operation {operation} is in the hands of {owner} since {}", since.format("%Y-%m-%d %H:%M:%S UTC"))]
+    Held {
+        /// The operation.
+        operation: OperationId,
+        /// Who a person would ask.
+        owner: String,
+        /// Since when.
+        since: crate::domain::Instant,
+    },
+    /// This process has lost the operation to another.
+    #[error("operation {operation} was taken over{}", owner.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default())]
+    NotOwner {
+        /// The operation.
+        operation: OperationId,
+        /// Who has it.
+        owner: Option<String>,
+    },
+    /// The journal has gone on without this process.
+    #[error("the journal of operation {operation} has {found} entries where {expected} were expected")]
+    Behind {
+        /// The operation.
+        operation: OperationId,
+        /// Entries that this process knows.
+        expected: u64,
+        /// Entries that there are.
+        found: u64,
+    },
+    /// Another operation on the same subject is not over.
+    #[error("operation {operation} ({}) on the same object is not over", kind.words())]
+    Collides {
+        /// That operation.
+        operation: OperationId,
+        /// What it is.
+        kind: Kind,
+    },
+    /// What is stored of an operation does not read.
+    #[error("what is stored of operation {operation} does not read: {why}")]
+    Garbled {
+        /// The operation.
+        operation: String,
+        /// Why.
+        why: String,
+    },
+    /// A plan or an entry has no one spelling.
+    #[error("the operation cannot be written down")]
+    Plan(#[source] Unhashable),
     /// The database refused something else.
     #[error("cannot {what} in the local store")]
     Database {
@@ -94,42 +151,61 @@ impl Store {
     }
 
     fn connect(path: &Path) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
-        connection.busy_timeout(PATIENCE).map_err(failed("set the patience"))?;
         // A cache may lose its last moments to a power cut, never its consistency.
-        let set = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
-            PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF;";
-        connection.execute_batch(set).map_err(failed("set up"))?;
-        let mut store = Self { connection };
-        store.migrate(path)?;
-        Ok(store)
+        let format = Format { owner: schema::OWNER, steps: schema::STEPS, synchronous: "NORMAL" };
+        let connection = connect(path, &format)?;
+        connection.execute_batch("PRAGMA cache_size = -2048").map_err(failed("set up"))?;
+        Ok(Self { connection })
     }
+}
 
-    fn migrate(&mut self, path: &Path) -> Result<(), Error> {
-        let attempt = failed("read the format");
-        // Immediate: of two processes that start together, one migrates and the other waits.
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed("migrate"))?;
-        let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let (owner, found) = (pragma("application_id").map_err(&attempt)?, pragma("user_version").map_err(&attempt)?);
-        let tables: i64 =
-            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(&attempt)?;
-        if owner != schema::OWNER && (owner != 0 || tables > 0) {
-            return Err(Error::Foreign { path: path.to_owned() });
-        }
-        let known = i64::try_from(schema::STEPS.len()).unwrap_or(i64::MAX);
-        if found > known {
-            return Err(Error::Newer { path: path.to_owned(), found, known });
-        }
-        let done = usize::try_from(found).unwrap_or(0);
-        for step in schema::STEPS.iter().skip(done) {
-            transaction.execute_batch(step).map_err(failed("migrate"))?;
-        }
-        transaction.pragma_update(None, "application_id", schema::OWNER).map_err(failed("migrate"))?;
-        transaction.pragma_update(None, "user_version", known).map_err(failed("migrate"))?;
-        transaction.commit().map_err(failed("migrate"))
+/// What a file of ours holds, and how firmly.
+struct Format {
+    /// Marks the file as ours (`application_id`).
+    owner: i64,
+    /// Each brings the file from the format of its index to the next one.
+    steps: &'static [&'static str],
+    /// What a commit waits for: `NORMAL` for consistency, `FULL` for every commit to outlive a power cut.
+    synchronous: &'static str,
+}
+
+/// Opens a file and brings it to the present format.
+fn connect(path: &Path, format: &Format) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
+    connection.busy_timeout(PATIENCE).map_err(failed("set the patience"))?;
+    let set = format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
+        format.synchronous
+    );
+    connection.execute_batch(&set).map_err(failed("set up"))?;
+    migrate(&mut connection, path, format)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, path: &Path, format: &Format) -> Result<(), Error> {
+    let attempt = failed("read the format");
+    // Immediate: of two processes that start together, one migrates and the other waits.
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed("migrate"))?;
+    let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (owner, found) = (pragma("application_id").map_err(&attempt)?, pragma("user_version").map_err(&attempt)?);
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(&attempt)?;
+    if owner != format.owner && (owner != 0 || tables > 0) {
+        return Err(Error::Foreign { path: path.to_owned() });
     }
+    let known = i64::try_from(format.steps.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(Error::Newer { path: path.to_owned(), found, known });
+    }
+    let done = usize::try_from(found).unwrap_or(0);
+    for step in format.steps.iter().skip(done) {
+        transaction.execute_batch(step).map_err(failed("migrate"))?;
+    }
+    transaction.pragma_update(None, "application_id", format.owner).map_err(failed("migrate"))?;
+    transaction.pragma_update(None, "user_version", known).map_err(failed("migrate"))?;
+    transaction.commit().map_err(failed("migrate"))
 }
 
 /// For `map_err`: names what was attempted.

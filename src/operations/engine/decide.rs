@@ -20,7 +20,7 @@ pub enum Input {
     /// Nothing but the time, or what was just recorded: what follows from the state by itself.
     Clock,
     /// An effect ended.
-    Ended(Effect, Outcome),
+    Ended(Box<Effect>, Outcome),
     /// A person asked for something.
     Asked(Request),
     /// This process begins to go on with it.

@@ -74,7 +74,7 @@ impl Bench {
     /// Ends the one effect that is due.
     fn end(&mut self, outcome: Outcome) {
         let effect = self.due().into_iter().find(|effect| !matches!(effect, Effect::Wait { .. })).expect("an effect");
-        self.tell(&Input::Ended(effect, outcome));
+        self.tell(&Input::Ended(Box::new(effect), outcome));
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {
@@ -362,7 +362,7 @@ fn a_take_over_makes_what_was_intended_unknown() {
     bench.tell(&Input::TakenUp { from: Some("ben@desk".to_owned()) });
     assert!(matches!(bench.only_due(), Effect::Look { purpose: Purpose::Probe, .. }), "never simply asked again");
     assert_eq!(bench.state.steps[0].forward.doubt_at, Some(bench.moment.at), "it may have been sent until now");
-    bench.tell(&Input::Ended(act, Outcome::Found(update(Certainty::Answered))));
+    bench.tell(&Input::Ended(Box::new(act), Outcome::Found(update(Certainty::Answered))));
     assert_eq!(bench.names().last(), Some(&"taken_up"), "an answer to the process before is no answer to this one");
 }
 
