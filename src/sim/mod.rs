@@ -7,6 +7,7 @@ mod config_out;
 mod credentials;
 mod faults;
 mod http;
+mod lakehouse;
 mod pace;
 pub mod scenario;
 mod simulator;

@@ -13,9 +13,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::{self, Passes};
-use super::http::{self, Deployment, RequestLog, Setting, Site};
+use super::http::{self, Deployment, Realm, RequestLog, Setting, Site};
+use super::lakehouse::Lakehouse;
 use super::pace::Pace;
 use super::scenario::{Scenario, ScenarioError};
+use super::sql::SqlError;
 use super::world::{Workspace, World};
 use super::{ROLES, config_out};
 use crate::domain::clock::Clock;
@@ -84,6 +86,9 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// The metastore.
+    #[error("the SQL engine did not start")]
+    Engine(#[from] SqlError),
     /// The configuration, or a token beside it.
     #[error("cannot write {}", path.display())]
     Config {
@@ -155,7 +160,9 @@ impl Simulator {
             workspaces.push(access);
         }
         let setting = Setting { scenario, seed, clock };
-        let deployment = Arc::new(Deployment::new(setting, world, Pace::new(now, speed), sites, log));
+        let lakehouse = Lakehouse::new(&world, seed)?;
+        let realm = Realm { world, lakehouse };
+        let deployment = Arc::new(Deployment::new(setting, realm, Pace::new(now, speed), sites, log));
         let stop = deployment.stop.clone();
 
         let mut tasks = JoinSet::new();

@@ -30,6 +30,7 @@ pub(super) fn router(deployment: Arc<Deployment>) -> Router {
         .route("/advance", post(advance))
         .route("/pause", post(pause))
         .route("/resume", post(resume))
+        .route("/statements", post(statements))
         .fallback(|| async { complaint(StatusCode::NOT_FOUND, "no such address: see docs/simulator.md") })
         .with_state(deployment)
 }
@@ -111,6 +112,22 @@ async fn resume(State(deployment): State<Arc<Deployment>>) -> Response {
 fn time(deployment: &Deployment) -> Response {
     deployment.with_world(|_| ());
     plain(Reply::json(&state::time(deployment)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statements {
+    takes_ms: Option<u64>,
+}
+
+/// How long SQL statements take, so that a test can make two of them overlap.
+async fn statements(State(deployment): State<Arc<Deployment>>, body: Bytes) -> Response {
+    let takes_ms = match serde_json::from_slice(&body) {
+        Ok(Statements { takes_ms }) => takes_ms,
+        Err(error) => return complaint(StatusCode::BAD_REQUEST, &format!("expected {{\"takes_ms\": n}}: {error}")),
+    };
+    deployment.with_realm(|realm| realm.lakehouse.set_statement_ms(takes_ms));
+    plain(Reply::json(&json!({"takes_ms": takes_ms})))
 }
 
 fn complaint(status: StatusCode, text: &str) -> Response {

@@ -8,6 +8,7 @@ use super::query::{self, Query};
 use super::route::Captures;
 use crate::domain::Instant;
 use crate::domain::workspace::Environment;
+use crate::sim::lakehouse::Lakehouse;
 use crate::sim::world::World;
 use crate::sim::world::principal::Principal;
 
@@ -23,7 +24,7 @@ pub(super) struct Visit<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// A request of a known principal, with the world locked for it.
+/// A request of a known principal, with the world and its data locked for it.
 pub(super) struct Call<'a> {
     pub(super) visit: &'a Visit<'a>,
     /// The template that matched.
@@ -31,6 +32,7 @@ pub(super) struct Call<'a> {
     pub(super) captures: Captures,
     pub(super) principal: &'a Principal,
     pub(super) world: &'a mut World,
+    pub(super) lakehouse: &'a mut Lakehouse,
 }
 
 impl Call<'_> {

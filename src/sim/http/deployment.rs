@@ -13,6 +13,7 @@ use crate::domain::clock::Clock;
 use crate::domain::workspace::Environment;
 use crate::sim::credentials::{Bearer, Passes, digits};
 use crate::sim::faults::Faults;
+use crate::sim::lakehouse::{Lakehouse, Moment};
 use crate::sim::pace::Pace;
 use crate::sim::world::{Workspace, World};
 
@@ -24,10 +25,18 @@ pub(in crate::sim) struct Deployment {
     pub(super) log: RequestLog,
     /// Ends planted delays, so that shutting down does not wait for them.
     pub(in crate::sim) stop: CancellationToken,
-    world: Mutex<World>,
+    realm: Mutex<Realm>,
+    /// Monotonic, so that what takes time here ends even in a world that stands still.
+    started: tokio::time::Instant,
     pace: Mutex<Pace>,
     faults: Mutex<Faults>,
     requests: AtomicU64,
+}
+
+/// The world and its data, under one lock: what one writes the other reads.
+pub(in crate::sim) struct Realm {
+    pub(in crate::sim) world: World,
+    pub(in crate::sim) lakehouse: Lakehouse,
 }
 
 /// What the deployment was started with, as far as its ports need it.
@@ -54,14 +63,15 @@ pub(in crate::sim) struct Site {
 
 impl Deployment {
     /// Nothing is served yet.
-    pub(in crate::sim) fn new(setting: Setting, world: World, pace: Pace, sites: Vec<Site>, log: RequestLog) -> Self {
+    pub(in crate::sim) fn new(setting: Setting, realm: Realm, pace: Pace, sites: Vec<Site>, log: RequestLog) -> Self {
         Self {
             setting,
             routes: super::routes(),
             sites: sites.into_iter().map(Arc::new).collect(),
             log,
             stop: CancellationToken::new(),
-            world: Mutex::new(world),
+            realm: Mutex::new(realm),
+            started: tokio::time::Instant::now(),
             pace: Mutex::new(pace),
             faults: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -75,11 +85,19 @@ impl Deployment {
 
     /// Looks at or changes the world as it is now: all that was due has happened.
     pub(super) fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        self.with_realm(|realm| act(&mut realm.world))
+    }
+
+    /// The same with the world's data.
+    pub(super) fn with_realm<T>(&self, act: impl FnOnce(&mut Realm) -> T) -> T {
         // The instant is read under the lock, so that the world's time never goes back between two callers.
-        let mut world = held(&self.world);
+        let mut realm = held(&self.realm);
         let now = self.world_now();
-        world.advance_to(now);
-        act(&mut world)
+        realm.world.advance_to(now);
+        let uptime_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Realm { world, lakehouse } = &mut *realm;
+        lakehouse.advance(world, Moment { at: world.now(), uptime_ms });
+        act(&mut realm)
     }
 
     /// The wall clock's instant.

@@ -21,6 +21,7 @@ mod runs;
 mod scim;
 mod serve;
 mod state;
+mod statements;
 mod warehouses;
 
 use std::io;
@@ -29,16 +30,24 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::net::TcpListener;
 
-pub(super) use deployment::{Deployment, Setting, Site};
+pub(super) use deployment::{Deployment, Realm, Setting, Site};
 pub(super) use log::RequestLog;
 
 /// Every route of a workspace.
 fn routes() -> route::Table {
     route::Table::new(
-        [oauth::routes(), scim::routes(), jobs::routes(), runs::routes(), pipelines::routes(), warehouses::routes()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        [
+            oauth::routes(),
+            scim::routes(),
+            jobs::routes(),
+            runs::routes(),
+            pipelines::routes(),
+            warehouses::routes(),
+            statements::routes(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     )
 }
 

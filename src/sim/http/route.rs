@@ -1,16 +1,41 @@
 //! Routes as data: each API file gives its own list, and the first that matches method and path answers.
 
-use super::answer::Answer;
+use std::time::Duration;
+
+use super::answer::{Answer, Refusal, Reply};
 use super::call::{Call, Visit};
 use super::rate::Class;
+use crate::sim::lakehouse::Lakehouse;
 
-/// What answers a route. It never waits.
+/// What answers a route. None of them waits; the patient one is asked again.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
     /// For everybody: discovery and tokens. It does not see the world.
     Open(fn(&Visit<'_>) -> Answer),
     /// For principals, under the world's lock.
     Api(fn(&mut Call<'_>) -> Answer),
+    /// For principals: asked again, the world turning meanwhile, until it has its answer or its patience is over.
+    Patient(fn(&mut Call<'_>, &mut Patience) -> Result<Option<Reply>, Refusal>),
+    /// For whoever holds a signed link, without a credential.
+    Signed(fn(&Visit<'_>, &Captures, &Lakehouse) -> Answer),
+}
+
+/// What one request to a patient route keeps between askings.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    /// What the first asking began.
+    pub(super) begun: Option<String>,
+    /// How long the request may take.
+    pub(super) limit: Duration,
+    /// How long it has taken.
+    pub(super) waited: Duration,
+}
+
+impl Patience {
+    /// Whether the route must answer now.
+    pub(super) fn is_over(&self) -> bool {
+        self.waited >= self.limit
+    }
 }
 
 /// One method of one path.
@@ -36,6 +61,29 @@ impl Route {
     /// An act.
     pub(super) fn post(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
         Self { method: "POST", ..Self::get(template, handler) }
+    }
+
+    /// An act that may take its time.
+    pub(super) fn patient(
+        template: impl Into<String>,
+        handler: fn(&mut Call<'_>, &mut Patience) -> Result<Option<Reply>, Refusal>,
+    ) -> Self {
+        let handler = Handler::Patient(handler);
+        Self { method: "POST", template: template.into(), class: Class::General, handler }
+    }
+
+    /// A read through a signed link.
+    pub(super) fn signed(
+        template: impl Into<String>,
+        handler: fn(&Visit<'_>, &Captures, &Lakehouse) -> Answer,
+    ) -> Self {
+        let handler = Handler::Signed(handler);
+        Self { method: "GET", template: template.into(), class: Class::Unlimited, handler }
+    }
+
+    /// A removal.
+    pub(super) fn delete(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
+        Self { method: "DELETE", ..Self::get(template, handler) }
     }
 
     /// The same under another limit.

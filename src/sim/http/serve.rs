@@ -13,11 +13,11 @@ use futures::{StreamExt as _, stream};
 
 use super::answer::{Answer, Refusal, Reply};
 use super::call::{Call, Visit};
-use super::deployment::{Deployment, Site};
+use super::deployment::{Deployment, Realm, Site};
 use super::line::Scissors;
 use super::log::Line;
 use super::query::Query;
-use super::route::{Handler, Route};
+use super::route::{Captures, Handler, Patience, Route};
 use crate::domain::Instant;
 use crate::sim::credentials::Bearer;
 use crate::sim::faults::{Fault, Kind, Target, When};
@@ -26,6 +26,9 @@ use crate::sim::world::principal::Principal;
 
 /// The largest body that is read, in bytes: the vendor's largest is a statement of 16 MiB.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// How long a patient request waits until it is asked again.
+const TURN: Duration = Duration::from_millis(10);
 
 /// One workspace's port.
 #[derive(Clone)]
@@ -121,11 +124,11 @@ impl Port {
     /// The answer with its fault, if one strikes.
     async fn outcome(&self, asked: &Asked, fault: Option<&Fault>, request_id: &str) -> Outcome {
         let Some(fault) = fault else {
-            return self.honest(asked, request_id);
+            return self.honest(asked, request_id).await;
         };
         if fault.kind == Kind::Delay && fault.when == When::Before {
             self.wait(fault).await;
-            return self.honest(asked, request_id);
+            return self.honest(asked, request_id).await;
         }
         let mut outcome = match fault.when {
             When::Before => Outcome {
@@ -134,7 +137,7 @@ impl Port {
                 reset: false,
                 cut: false,
             },
-            When::After => self.honest(asked, request_id),
+            When::After => self.honest(asked, request_id).await,
         };
         let refusal = |status, code, message: &str| {
             let refusal = Refusal::new(status, code, message);
@@ -186,26 +189,23 @@ impl Port {
     }
 
     /// The answer as the vendor would give it.
-    fn honest(&self, asked: &Asked, request_id: &str) -> Outcome {
+    async fn honest(&self, asked: &Asked, request_id: &str) -> Outcome {
         let mut principal = None;
         let scim = asked.path.contains("/scim/");
-        let reply = self.route(asked, &mut principal).unwrap_or_else(|refusal| refusal.reply(request_id, scim));
+        let reply = self.route(asked, &mut principal).await.unwrap_or_else(|refusal| refusal.reply(request_id, scim));
         Outcome { reply, principal, reset: false, cut: false }
     }
 
-    fn route(&self, asked: &Asked, asker: &mut Option<String>) -> Answer {
+    async fn route(&self, asked: &Asked, asker: &mut Option<String>) -> Answer {
         let found = self.deployment.routes.find(&asked.method, &asked.path);
         let wall = self.deployment.wall_now();
-        let visit = Visit {
-            site: &self.site,
-            wall,
-            authorization: asked.authorization.as_deref(),
-            query: Query::parse(&asked.query),
-            body: &asked.body,
-        };
         if let Some((Route { handler: Handler::Open(handler), class, .. }, _)) = found {
             self.take(*class, wall)?;
-            return handler(&visit);
+            return handler(&self.visit(asked));
+        }
+        if let Some((Route { handler: Handler::Signed(handler), class, .. }, captures)) = &found {
+            self.take(*class, wall)?;
+            return self.deployment.with_realm(|realm| handler(&self.visit(asked), captures, &realm.lakehouse));
         }
         let name = self.name(asked, wall)?;
         *asker = Some(name.clone());
@@ -213,13 +213,61 @@ impl Port {
             return Err(Refusal::no_route(&asked.method, &asked.path));
         };
         self.take(route.class, wall)?;
-        let Handler::Api(handler) = route.handler else {
-            return Err(Refusal::no_route(&asked.method, &asked.path));
-        };
-        self.deployment.with_world(|world| {
-            let principal = principal(world, &name).ok_or_else(|| Refusal::unauthenticated(INVALID))?;
-            handler(&mut Call { visit: &visit, route: &route.template, captures, principal: &principal, world })
+        match route.handler {
+            Handler::Api(handler) => self.call(asked, route, &captures, &name, handler)?,
+            Handler::Patient(handler) => {
+                let mut patience = Patience::default();
+                loop {
+                    let turn = |call: &mut Call<'_>| handler(call, &mut patience);
+                    if let Some(reply) = self.call(asked, route, &captures, &name, turn)?? {
+                        return Ok(reply);
+                    }
+                    self.pass(&mut patience).await;
+                }
+            }
+            Handler::Open(_) | Handler::Signed(_) => Err(Refusal::no_route(&asked.method, &asked.path)),
+        }
+    }
+
+    /// Hands a request to a handler, with the realm locked for it.
+    fn call<T>(
+        &self,
+        asked: &Asked,
+        route: &Route,
+        captures: &Captures,
+        name: &str,
+        handler: impl FnOnce(&mut Call<'_>) -> T,
+    ) -> Result<T, Refusal> {
+        let visit = self.visit(asked);
+        self.deployment.with_realm(|Realm { world, lakehouse }| {
+            let principal = principal(world, name).ok_or_else(|| Refusal::unauthenticated(INVALID))?;
+            Ok(handler(&mut Call {
+                visit: &visit,
+                route: &route.template,
+                captures: captures.clone(),
+                principal: &principal,
+                world,
+                lakehouse,
+            }))
         })
+    }
+
+    fn visit<'a>(&'a self, asked: &'a Asked) -> Visit<'a> {
+        Visit {
+            site: &self.site,
+            wall: self.deployment.wall_now(),
+            authorization: asked.authorization.as_deref(),
+            query: Query::parse(&asked.query),
+            body: &asked.body,
+        }
+    }
+
+    /// Lets a little time pass; shutting down ends all patience.
+    async fn pass(&self, patience: &mut Patience) {
+        tokio::select! {
+            () = tokio::time::sleep(TURN) => patience.waited += TURN,
+            () = self.deployment.stop.cancelled() => patience.waited = patience.limit,
+        }
     }
 
     fn take(&self, class: super::rate::Class, wall: Instant) -> Result<(), Refusal> {

@@ -68,6 +68,7 @@ fn start(call: &mut Call<'_>) -> Answer {
 fn stop(call: &mut Call<'_>) -> Answer {
     let id = warehouse(call, Level::Manage)?;
     call.world.stop_warehouse(call.workspace(), &id)?;
+    call.lakehouse.warehouse_stopped(call.workspace(), &id, call.world.now());
     Ok(Reply::empty())
 }
 

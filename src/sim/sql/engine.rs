@@ -1,7 +1,8 @@
 //! The engine: one metastore, its tables in memory, and the way of a statement through it.
 
 use super::bind::{Binder, Plan};
-use super::catalog::{Catalog, Column, Facts, Table, TableKind, information_schema};
+use super::catalog::{Catalog, Column, Facts, Table, TableKind};
+use super::computed::Attached;
 use super::delta::{Change, Commit, DeltaTable, Reads};
 use super::error::{Result, SqlError};
 use super::functions;
@@ -14,7 +15,13 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Stored;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
+
+/// Instructions of SQLite's machine between two looks at the work done.
+const WORK_STEP: i32 = 10_000;
+/// The most work for one statement, in steps: some seconds. What needs more is given up ([`SqlError::is_endless`]).
+const MOST_WORK: u64 = 30_000;
 
 /// Who asks, and where unqualified names are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,31 +103,6 @@ impl StatementResult {
     }
 }
 
-/// A table whose rows come from outside the engine, such as a system table fed by the world.
-pub trait ComputedTable: Send + Sync {
-    /// A number that changes when the rows change; the engine asks for rows again only then.
-    fn generation(&self, now: DateTime<Utc>) -> u64;
-    /// All rows, in the order of the columns under which the table was attached.
-    fn rows(&self, now: DateTime<Utc>) -> Vec<Vec<Value>>;
-}
-
-/// Rows of a computed table, loaded.
-struct Loaded {
-    generation: u64,
-    storage: String,
-}
-
-struct Attached {
-    source: Arc<dyn ComputedTable>,
-    loaded: Option<Loaded>,
-}
-
-/// A table computed for one statement: the text that reads it.
-pub(crate) struct Computed {
-    pub(crate) sql: String,
-    pub(crate) columns: Vec<Column>,
-}
-
 /// A row change that has read its snapshot and waits for its commit.
 #[derive(Debug, Clone)]
 pub struct Transaction {
@@ -148,13 +130,15 @@ pub enum Begun {
 
 /// One metastore with data.
 pub struct Engine {
-    connection: Connection,
-    catalog: Catalog,
+    pub(super) connection: Connection,
+    pub(super) catalog: Catalog,
     deltas: HashMap<Uuid, DeltaTable>,
-    attached: std::cell::RefCell<HashMap<TableName, Attached>>,
+    pub(super) attached: std::cell::RefCell<HashMap<TableName, Attached>>,
     next_storage: std::cell::Cell<u64>,
+    /// How much the statement under way has done, in [`WORK_STEP`]s.
+    work: Arc<AtomicU64>,
     /// Tables of SQLite that live for one statement.
-    scratch: std::cell::RefCell<Vec<String>>,
+    pub(super) scratch: std::cell::RefCell<Vec<String>>,
 }
 
 impl Engine {
@@ -163,8 +147,13 @@ impl Engine {
         let connection = Connection::open_in_memory()?;
         connection.execute_batch("PRAGMA case_sensitive_like = ON; PRAGMA temp_store = MEMORY")?;
         functions::register(&connection)?;
+        let work = Arc::new(AtomicU64::new(0));
+        let done = Arc::clone(&work);
+        let is_too_much = move || done.fetch_add(1, Ordering::Relaxed) >= MOST_WORK;
+        connection.progress_handler(WORK_STEP, Some(is_too_much))?;
         let catalog = Catalog::new(seed, owner, now);
         Ok(Self {
+            work,
             connection,
             catalog,
             deltas: HashMap::new(),
@@ -207,6 +196,7 @@ impl Engine {
         parameters: &[Parameter],
         now: DateTime<Utc>,
     ) -> Result<Begun> {
+        self.work.store(0, Ordering::Relaxed);
         for storage in std::mem::take(&mut *self.scratch.borrow_mut()) {
             self.connection.execute_batch(&format!("DROP TABLE {storage}"))?;
         }
@@ -268,6 +258,7 @@ impl Engine {
                 ),
             ));
         }
+        self.work.store(0, Ordering::Relaxed);
         let delta = self.deltas.get_mut(&id).ok_or_else(|| SqlError::table_not_found(&table.quoted()))?;
         delta.check(&self.connection, &change, &table.quoted())?;
         delta.apply(&self.connection, change, &user, now)?;
@@ -323,20 +314,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Attaches a table whose rows the world computes.
-    pub fn attach(
-        &mut self,
-        name: &TableName,
-        columns: Vec<Column>,
-        owner: &str,
-        source: Arc<dyn ComputedTable>,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        self.create_table(name, TableKind::Computed, columns, owner, now)?;
-        self.attached.borrow_mut().insert(name.clone(), Attached { source, loaded: None });
-        Ok(())
-    }
-
     /// Appends rows as the table's own writer does (a run, a pipeline); gives the new version. Errors: a row of another width, no such table.
     pub fn append(
         &mut self,
@@ -346,6 +323,7 @@ impl Engine {
         user: &str,
         now: DateTime<Utc>,
     ) -> Result<i64> {
+        self.work.store(0, Ordering::Relaxed);
         let table = self.catalog.table(name)?;
         let (id, columns) = (table.facts.id, table.columns.clone());
         if rows.iter().any(|row| row.len() != columns.len()) {
@@ -403,7 +381,7 @@ impl Engine {
         Ok((&self.connection, delta))
     }
 
-    fn storage_number(&self) -> u64 {
+    pub(super) fn storage_number(&self) -> u64 {
         let number = self.next_storage.get() + 1;
         self.next_storage.set(number);
         number
@@ -446,54 +424,6 @@ impl Engine {
         let delta = self.delta(id)?;
         let columns = if version == delta.newest() { newest.to_vec() } else { delta.columns_at(version).to_vec() };
         Ok((delta.scan(version, &columns, false), columns))
-    }
-
-    /// A computed table: `information_schema`, or one that the world attached. None for any other name.
-    pub(crate) fn computed(&self, name: &TableName, principal: &str, now: DateTime<Utc>) -> Result<Option<Computed>> {
-        if name.schema == "information_schema" {
-            self.catalog.require(
-                principal,
-                super::catalog::Privilege::USE_CATALOG,
-                &super::names::Securable::Catalog(name.catalog.clone()),
-            )?;
-            let Some((columns, rows)) = information_schema::relation(&self.catalog, name, principal)? else {
-                return Ok(None);
-            };
-            let storage = self.load(&columns, &rows)?;
-            self.scratch.borrow_mut().push(storage.clone());
-            return Ok(Some(Computed { sql: format!("SELECT * FROM {storage}"), columns }));
-        }
-        let mut attached = self.attached.borrow_mut();
-        let Some(entry) = attached.get_mut(name) else { return Ok(None) };
-        self.catalog.require_select(principal, name)?;
-        let columns = self.catalog.table(name)?.columns.clone();
-        let generation = entry.source.generation(now);
-        if let Some(old) = entry.loaded.take_if(|loaded| loaded.generation != generation) {
-            self.connection.execute_batch(&format!("DROP TABLE {}", old.storage))?;
-        }
-        let storage = match &entry.loaded {
-            Some(loaded) => loaded.storage.clone(),
-            None => self.load(&columns, &entry.source.rows(now))?,
-        };
-        entry.loaded = Some(Loaded { generation, storage: storage.clone() });
-        Ok(Some(Computed { sql: format!("SELECT * FROM {storage}"), columns }))
-    }
-
-    /// Puts rows into a table of SQLite and gives its name.
-    fn load(&self, columns: &[Column], rows: &[Vec<Value>]) -> Result<String> {
-        let storage = format!("x{}", self.storage_number());
-        let names: Vec<_> = (0..columns.len()).map(|n| format!("c{n}")).collect();
-        self.connection.execute_batch(&format!("CREATE TABLE {storage} ({}); SAVEPOINT load", names.join(", ")))?;
-        let marks = vec!["?"; columns.len()].join(", ");
-        let mut insert = self.connection.prepare(&format!("INSERT INTO {storage} VALUES ({marks})"))?;
-        for row in rows {
-            insert.execute(rusqlite::params_from_iter(
-                row.iter().zip(columns).map(|(value, column)| value.to_stored(&column.ty)),
-            ))?;
-        }
-        drop(insert);
-        self.connection.execute_batch("RELEASE load")?;
-        Ok(storage)
     }
 
     /// Runs a bound query.

@@ -15,6 +15,9 @@ pub struct SqlError {
     pub position: Option<(u64, u64)>,
 }
 
+/// The class of a statement that was given up as too much work.
+const ENDLESS: &str = "QUERY_EXECUTION_TIMEOUT_EXCEEDED";
+
 /// What every step of the engine answers.
 pub type Result<T> = std::result::Result<T, SqlError>;
 
@@ -32,6 +35,17 @@ impl SqlError {
             self.position = Some((line, column.saturating_sub(1)));
         }
         self
+    }
+
+    /// A statement that would run for longer than anybody waits: it was given up, nothing was changed.
+    pub(crate) fn endless() -> Self {
+        Self::new(ENDLESS, "57014", "The statement does more work than this simulator does for one statement.")
+    }
+
+    /// Whether the statement was given up as too much work.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        self.class == ENDLESS
     }
 
     /// Reads back an error that crossed SQLite as text; whatever else SQLite says is an internal error.
@@ -196,6 +210,9 @@ impl std::error::Error for SqlError {}
 impl From<rusqlite::Error> for SqlError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
+            rusqlite::Error::SqliteFailure(code, _) if code.code == rusqlite::ErrorCode::OperationInterrupted => {
+                Self::endless()
+            }
             rusqlite::Error::SqliteFailure(_, Some(text)) => Self::from_text(&text),
             rusqlite::Error::SqlInputError { msg, .. } => Self::from_text(&msg),
             other => Self::from_text(&other.to_string()),

@@ -55,6 +55,7 @@ async fn the_page_says_what_is_so() {
     check("time", &ask(Method::POST, "/advance", Some(json!({"seconds": 1}))).await);
     check("time", &ask(Method::POST, "/pause", None).await);
     check("time", &ask(Method::POST, "/resume", None).await);
+    check("statements", &ask(Method::POST, "/statements", Some(json!({"takes_ms": null}))).await);
 }
 
 #[test]
@@ -65,5 +66,5 @@ fn every_example_has_a_schema_and_the_other_way_round() {
         rests.filter_map(|rest| rest.split_once(" -->")).map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names("example"), names("schema"));
-    assert_eq!(names("example").len(), 7);
+    assert_eq!(names("example").len(), 8);
 }

@@ -8,6 +8,7 @@ mod faults;
 mod jobs;
 mod pipelines;
 mod process;
+mod sql;
 
 use std::sync::{Arc, Mutex, Once};
 
