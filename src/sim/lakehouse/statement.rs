@@ -187,7 +187,7 @@ pub(super) fn verb(text: &str) -> String {
         } else if let Some(comment) = rest.strip_prefix("/*") {
             rest = comment.split_once("*/").map_or("", |(_, after)| after);
         } else {
-            return rest.chars().take_while(|c| c.is_ascii_alphabetic()).collect::<String>().to_uppercase();
+            return rest.chars().take_while(char::is_ascii_alphabetic).collect::<String>().to_uppercase();
         }
     }
 }

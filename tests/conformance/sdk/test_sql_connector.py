@@ -12,8 +12,10 @@ from databricks.sql.exc import Error
 def connection(sim, dev):
     workspace = sim.workspace("dev")
     warehouse = next(iter(dev.warehouses.list())).id
+    hostname, port = workspace["host"].rsplit(":", 1)
     with sql.connect(
-        server_hostname=workspace["host"],
+        server_hostname=hostname,
+        _port=int(port),
         http_path=f"/sql/1.0/warehouses/{warehouse}",
         access_token=workspace["tokens"]["operator"],
         use_sea=True,
