@@ -41,7 +41,7 @@ pub(super) fn job(call: &Call<'_>, job_id: u64, level: Level) -> Result<(), Refu
         let wanted = match level {
             Level::View => "View or Admin or Manage Run or Owner",
             Level::Run => "Admin or Manage Run or Owner",
-            Level::Manage | Level::Owner => "Manage",
+            Level::Edit | Level::Manage | Level::Owner => "Manage",
         };
         format!("User {} does not have {wanted} permissions on job {job_id}", call.principal.user_name)
     })
@@ -66,7 +66,7 @@ pub(super) fn pipeline(call: &Call<'_>, id: &str, level: Level) -> Result<(), Re
         let wanted = match level {
             Level::View => "View",
             Level::Run => "Run",
-            Level::Manage | Level::Owner => "Manage",
+            Level::Edit | Level::Manage | Level::Owner => "Manage",
         };
         format!("User {} does not have {wanted} permissions on pipeline {id}", call.principal.user_name)
     })
@@ -79,11 +79,17 @@ pub(super) fn warehouse(call: &Call<'_>, id: &str, level: Level) -> Result<(), R
     })
 }
 
-fn need(call: &Call<'_>, object: &Object, level: Level, text: impl FnOnce() -> String) -> Result<(), Refusal> {
+/// Refuses who may not do this with an object.
+pub(super) fn need(
+    call: &Call<'_>,
+    object: &Object,
+    level: Level,
+    text: impl FnOnce() -> String,
+) -> Result<(), Refusal> {
     match call.world.level(call.workspace(), object, call.principal) {
         Some(held) if held >= level => Ok(()),
         // The world says that it does not exist, in each API's own words.
-        None if knows_all(call.principal) => Ok(()),
+        None if knows_all(call.principal) && !call.world.has(call.workspace(), object) => Ok(()),
         Some(_) | None => Err(Refusal::denied(text())),
     }
 }
@@ -104,7 +110,7 @@ impl From<refusal::Refusal> for Refusal {
             | refusal::Refusal::NoSuchUpdate(_)
             | refusal::Refusal::NoSuchWarehouse(_) => Self::missing(message),
             refusal::Refusal::NotNow(_) => Self::state(message),
-            refusal::Refusal::UpdateActive { .. } => Self::conflict(message),
+            refusal::Refusal::UpdateActive { .. } | refusal::Refusal::Conflict(_) => Self::conflict(message),
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Visit<'a> {
     pub(super) wall: Instant,
     /// The Authorization header.
     pub(super) authorization: Option<&'a str>,
+    /// The Content-Type header.
+    pub(super) content_type: Option<&'a str>,
     pub(super) query: Query,
     pub(super) body: &'a [u8],
 }

@@ -13,6 +13,7 @@ mod line;
 mod log;
 mod oauth;
 mod page;
+mod permissions;
 mod pipelines;
 mod query;
 mod rate;
@@ -22,7 +23,9 @@ mod scim;
 mod serve;
 mod state;
 mod statements;
+mod telemetry;
 mod warehouses;
+mod workspace;
 
 use std::io;
 use std::sync::Arc;
@@ -44,6 +47,9 @@ fn routes() -> route::Table {
             pipelines::routes(),
             warehouses::routes(),
             statements::routes(),
+            workspace::routes(),
+            permissions::routes(),
+            telemetry::routes(),
         ]
         .into_iter()
         .flatten()

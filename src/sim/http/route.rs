@@ -41,7 +41,8 @@ impl Patience {
 /// One method of one path.
 pub(super) struct Route {
     pub(super) method: &'static str,
-    /// Literal segments and `{name}` for one segment, as in `/api/2.0/pipelines/{pipeline_id}`.
+    /// Literal segments and `{name}` for one segment, as in `/api/2.0/pipelines/{pipeline_id}`; `{name...}` at the end
+    /// stands for all that is left.
     pub(super) template: String,
     pub(super) class: Class,
     pub(super) handler: Handler,
@@ -81,6 +82,16 @@ impl Route {
         Self { method: "GET", template: template.into(), class: Class::Unlimited, handler }
     }
 
+    /// A replacement.
+    pub(super) fn put(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
+        Self { method: "PUT", ..Self::get(template, handler) }
+    }
+
+    /// A change of a part.
+    pub(super) fn patch(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
+        Self { method: "PATCH", ..Self::get(template, handler) }
+    }
+
     /// A removal.
     pub(super) fn delete(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
         Self { method: "DELETE", ..Self::get(template, handler) }
@@ -118,6 +129,11 @@ fn captures(template: &str, path: &str) -> Option<Captures> {
     let mut segments = path.split('/');
     let mut captures = Vec::new();
     for pattern in template.split('/') {
+        if let Some(name) = pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix("...}")) {
+            let rest = segments.collect::<Vec<_>>().join("/");
+            captures.push((name.to_owned(), decoded(&rest)));
+            return (!rest.is_empty()).then_some(captures);
+        }
         let segment = segments.next()?;
         match pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             Some(name) if !segment.is_empty() => captures.push((name.to_owned(), decoded(segment))),
@@ -160,6 +176,7 @@ mod tests {
             Route::get("/api/2.0/pipelines/{id}", answer),
             Route::post("/api/2.0/pipelines/{id}/updates", answer),
             Route::get("/api/2.0/pipelines/{id}/updates/{update}", answer),
+            Route::put("/api/2.0/fs/files/{path...}", answer),
         ])
     }
 
@@ -183,6 +200,14 @@ mod tests {
         assert_eq!(found("GET", "/api/2.0/pipelines/6f/updates"), None, "another method's path");
         assert_eq!(found("GET", "/api/2.0/pipelines//updates/aa"), None);
         assert_eq!(found("GET", "/api/2.0"), None);
+    }
+
+    #[test]
+    fn a_rest_is_the_same_escaped_and_plain() {
+        for path in ["/api/2.0/fs/files/Volumes/a/b%20c.txt", "/api/2.0/fs/files/Volumes%2Fa%2Fb%20c.txt"] {
+            assert_eq!(found("PUT", path).map(|(_, values)| values), Some(vec!["Volumes/a/b c.txt".to_owned()]));
+        }
+        assert_eq!(found("PUT", "/api/2.0/fs/files/"), None);
     }
 
     #[test]

@@ -43,6 +43,7 @@ struct Asked {
     path: String,
     query: String,
     authorization: Option<String>,
+    content_type: Option<String>,
     body: Bytes,
 }
 
@@ -108,12 +109,13 @@ pub(super) async fn answer(
 
 async fn read(request: Request) -> Result<Asked, StatusCode> {
     let (head, body) = request.into_parts();
-    let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let asked = Asked {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        authorization: authorization.map(str::to_owned),
+        authorization: header(AUTHORIZATION),
+        content_type: header(CONTENT_TYPE),
         body: Bytes::new(),
     };
     let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
@@ -257,6 +259,7 @@ impl Port {
             site: &self.site,
             wall: self.deployment.wall_now(),
             authorization: asked.authorization.as_deref(),
+            content_type: asked.content_type.as_deref(),
             query: Query::parse(&asked.query),
             body: &asked.body,
         }

@@ -6,8 +6,14 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::workspace::Environment;
 
+use super::world::principal::Principal;
+
 /// Every scenario that is built in: its name and its text.
-const BUILT_IN: [(&str, &str); 2] = [("calm", include_str!("calm.toml")), ("incident", include_str!("incident.toml"))];
+const BUILT_IN: [(&str, &str); 3] = [
+    ("calm", include_str!("calm.toml")),
+    ("incident", include_str!("incident.toml")),
+    ("bundle", include_str!("bundle.toml")),
+];
 
 /// What happens in a world, relative to its start.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -22,6 +28,12 @@ pub struct Scenario {
     pub quiet_before: Offset,
     /// For how long after the start no run fails by chance.
     pub quiet_after: Offset,
+    /// Whether the workspaces begin with the team's jobs and pipelines; if not, they begin empty.
+    #[serde(default = "yes")]
+    pub fleet: bool,
+    /// People who are somebody else here.
+    #[serde(default)]
+    pub person: Vec<Person>,
     /// Schedules that are moved to suit the start.
     #[serde(default)]
     pub retime: Vec<Retime>,
@@ -90,6 +102,33 @@ impl Scenario {
             .map_err(|error| ScenarioError::Invalid { name: name.to_owned(), message: error.to_string() })?;
         Ok(Self { name: name.to_owned(), ..scenario })
     }
+
+    /// The people of this scenario, made from those of every scenario.
+    pub(super) fn people(&self, mut everybody: Vec<Principal>) -> Vec<Principal> {
+        for person in &self.person {
+            for found in everybody.iter_mut().filter(|found| found.role == person.role) {
+                found.user_name.clone_from(&person.user_name);
+                found.display_name.clone_from(&person.display_name);
+            }
+        }
+        everybody
+    }
+}
+
+/// Gives the holder of a role another name; what the role may do stays.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Whose.
+    pub role: String,
+    /// An e-mail address.
+    pub user_name: String,
+    /// For people.
+    pub display_name: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Moves a job's schedule, so that the scenario finds it where it needs it whatever the wall clock says.

@@ -138,7 +138,7 @@ impl Site {
             }
             let mut scribe = Scribe { entry, update, events: Vec::new() };
             scribe.phases();
-            if entry.pipeline.spec.continuous {
+            if entry.pipeline.spec.is_continuous() {
                 let until = update.stopped_at.or(update.ended_at()).unwrap_or(to).min(to);
                 if filter.wants_progress() {
                     // A tick's later flows tell theirs a moment after it.

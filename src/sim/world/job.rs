@@ -80,6 +80,9 @@ impl JobSettings {
 pub struct QueueSettings {
     /// Whether runs beyond the limit wait.
     pub enabled: bool,
+    /// Every other member as it was sent.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// `schedule`.
@@ -90,8 +93,18 @@ pub struct CronSchedule {
     /// IANA zone.
     pub timezone_id: String,
     /// Absent means unpaused.
-    #[serde(default)]
-    pub pause_status: PauseStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_status: Option<PauseStatus>,
+    /// Every other member as it was sent.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl CronSchedule {
+    /// Whether it does not fire.
+    pub fn is_paused(&self) -> bool {
+        self.pause_status == Some(PauseStatus::Paused)
+    }
 }
 
 /// `pause_status`.
@@ -112,6 +125,9 @@ pub struct JobParameter {
     pub name: String,
     /// What a run gets that does not say otherwise.
     pub default: String,
+    /// Every other member as it was sent.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// One task of a job's graph.
@@ -125,15 +141,15 @@ pub struct Task {
     /// Which results of its upstream let it run.
     #[serde(default)]
     pub run_if: RunIf,
-    /// -1 is forever, 0 is never.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub max_retries: i64,
+    /// -1 is forever; 0 and absent are never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<i64>,
     /// The least wait between an attempt's failure and the next attempt.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub min_retry_interval_millis: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_retry_interval_millis: Option<u64>,
     /// Whether running into the time limit counts as a failure to retry.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub retry_on_timeout: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_on_timeout: Option<bool>,
     /// 0 is never.
     #[serde(default)]
     pub timeout_seconds: u64,
@@ -141,8 +157,8 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_cluster_key: Option<String>,
     /// Whether it is switched off.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub disabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
     /// What it does; none for a kind that the world does not know, which then stands in `extra`.
     #[serde(flatten)]
     pub payload: Option<Payload>,
@@ -151,12 +167,11 @@ pub struct Task {
     pub extra: Map<String, Value>,
 }
 
-fn is_zero(value: &i64) -> bool {
-    *value == 0
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+impl Task {
+    /// How often it may be tried again; negative is for ever.
+    pub fn retries(&self) -> i64 {
+        self.max_retries.unwrap_or(0)
+    }
 }
 
 /// A dependency on another task.
@@ -167,6 +182,9 @@ pub struct Dependency {
     /// The outcome of a condition task that lets this one run: `"true"` or `"false"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// Every other member as it was sent.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// Which results of its upstream let a task run.
@@ -223,14 +241,30 @@ pub enum Payload {
     ForEach(ForEachTask),
 }
 
+impl Payload {
+    /// Whether a payload of that kind says what it must. Kinds that the world does not know say what they like.
+    ///
+    /// # Errors
+    /// What is missing, or of the wrong type.
+    pub fn check(kind: &str, payload: &Value) -> Result<(), serde_json::Error> {
+        match kind {
+            "pipeline_task" => PipelineTask::deserialize(payload).map(drop),
+            "run_job_task" => RunJobTask::deserialize(payload).map(drop),
+            "condition_task" => ConditionTask::deserialize(payload).map(drop),
+            "for_each_task" => ForEachTask::deserialize(payload).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// `pipeline_task`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PipelineTask {
     /// The pipeline to update.
     pub pipeline_id: String,
     /// Whether to rebuild everything.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub full_refresh: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_refresh: Option<bool>,
     /// Every other member as it was sent.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -258,6 +292,9 @@ pub struct ConditionTask {
     pub left: String,
     /// Text or a reference.
     pub right: String,
+    /// Every other member as it was sent.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// `for_each_task`.
@@ -270,6 +307,9 @@ pub struct ForEachTask {
     pub concurrency: Option<u32>,
     /// What each iteration does.
     pub task: Box<Task>,
+    /// Every other member as it was sent.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl ForEachTask {
@@ -290,10 +330,19 @@ mod tests {
             "tasks": [
                 {"task_key": "load", "run_if": "ALL_DONE", "timeout_seconds": 0, "environment_key": "default",
                  "pipeline_task": {"pipeline_id": "6f", "full_refresh_selection": ["a"]}},
-                {"task_key": "jar", "run_if": "ALL_SUCCESS", "timeout_seconds": 5, "power_bi_task": {"x": 1}},
+                {"task_key": "jar", "run_if": "ALL_SUCCESS", "timeout_seconds": 5, "power_bi_task": {"x": 1},
+                 "max_retries": 0, "min_retry_interval_millis": 0, "retry_on_timeout": false, "disabled": false},
+                {"task_key": "each", "run_if": "ALL_SUCCESS", "timeout_seconds": 0,
+                 "depends_on": [{"task_key": "jar", "later": 5}],
+                 "for_each_task": {"inputs": "[1]", "later": 6, "task": {"task_key": "one", "run_if": "ALL_SUCCESS",
+                    "timeout_seconds": 0, "condition_task": {"op": "EQUAL_TO", "left": "1", "right": "1", "later": 7}}}},
             ],
             "max_concurrent_runs": 3,
             "timeout_seconds": 0,
+            "queue": {"enabled": false, "later": 1},
+            "schedule": {"quartz_cron_expression": "0 0 * * * ?", "timezone_id": "UTC", "later": [2]},
+            "parameters": [{"name": "day", "default": "", "later": {"x": 3}}],
+            "continuous": {"pause_status": "PAUSED", "later": 4},
             "email_notifications": {"on_failure": ["a@example.com"]},
         });
         let settings: JobSettings = serde_json::from_value(sent.clone()).expect("decodes");

@@ -6,7 +6,7 @@ use crate::domain::Instant;
 
 use super::course::Course;
 use super::ids::RunKey;
-use super::job::{JobSettings, PauseStatus};
+use super::job::{CronSchedule, JobSettings, PauseStatus};
 use super::past::Around;
 use super::run::Trigger;
 use super::site::{Clockwork, Happening, Site};
@@ -44,8 +44,7 @@ impl Site {
     fn fire(&mut self, job: usize, at: Instant) {
         let entry = &self.jobs[job];
         let by_hand = matches!(entry.clockwork, Clockwork::Habit { .. });
-        let paused =
-            entry.job.settings.schedule.as_ref().is_some_and(|schedule| schedule.pause_status == PauseStatus::Paused);
+        let paused = entry.job.settings.schedule.as_ref().is_some_and(CronSchedule::is_paused);
         if entry.deleted || (paused && !by_hand) {
             return;
         }
@@ -62,7 +61,7 @@ impl Site {
         let entry = &mut self.jobs[job];
         let mut settings = JobSettings::clone(&entry.job.settings);
         if let Some(schedule) = &mut settings.schedule {
-            schedule.pause_status = PauseStatus::Paused;
+            schedule.pause_status = Some(PauseStatus::Paused);
         }
         entry.job.settings = Arc::new(settings);
     }

@@ -6,9 +6,11 @@
 
 mod ask;
 mod course;
+mod deploy;
 mod draw;
 mod events;
 pub mod failure;
+pub mod files;
 mod fleet;
 mod ids;
 pub mod job;
@@ -20,8 +22,10 @@ mod plan;
 pub mod principal;
 mod quartz;
 pub mod refusal;
+mod rights;
 pub mod run;
 mod site;
+mod sources;
 pub mod state;
 mod streams;
 mod tables;
@@ -39,11 +43,12 @@ use crate::domain::workspace::Environment;
 
 use super::scenario::Scenario;
 pub use ask::{RunCursor, RunsFilter, RunsPage};
+pub use deploy::PipelineOrder;
 pub use events::{EventCursor, EventsFilter, EventsPage};
 use job::{Job, JobSettings};
 pub use orders::{RepairRun, RunNow};
 use pipeline::{PipelineView, StartUpdate, Update};
-use principal::{Access, Level, Object, Principal};
+use principal::Principal;
 use refusal::Refusal;
 use run::{Output, Run, RunTask};
 use site::{Laws, Site};
@@ -77,7 +82,7 @@ impl World {
             draw: draw::Draw::new(seed),
             started_at: start,
             scenario: scenario.clone(),
-            people: principal::everybody(),
+            people: scenario.people(principal::everybody()),
         });
         let catalog = fleet::Catalog::built_in();
         let environments = [Environment::Prod, Environment::Staging, Environment::Dev];
@@ -136,30 +141,6 @@ impl World {
     fn site_mut(&mut self, environment: Environment) -> &mut Site {
         let at = self.sites.iter().position(|site| site.environment == environment).unwrap_or(0);
         &mut self.sites[at]
-    }
-
-    /// Who may do what with an object; empty when it does not exist. Admins may do everything with everything.
-    pub fn access(&self, environment: Environment, object: &Object) -> Vec<Access> {
-        let site = self.site(environment);
-        match object {
-            Object::Job(id) => site.job_entry(*id).map(|(_, entry)| entry.access.clone()).unwrap_or_default(),
-            Object::Pipeline(id) => site.pipeline_entry(id).map(|entry| entry.access.clone()).unwrap_or_default(),
-            Object::Warehouse(id) => site
-                .warehouses
-                .iter()
-                .filter(|warehouse| warehouse.id == *id)
-                .map(|_| Access { grantee: principal::Grantee::Group("users".to_owned()), level: Level::Run })
-                .collect(),
-        }
-    }
-
-    /// The most that somebody may do with an object.
-    pub fn level(&self, environment: Environment, object: &Object, who: &Principal) -> Option<Level> {
-        if who.is_admin() {
-            return Some(Level::Manage);
-        }
-        let access = self.access(environment, object);
-        access.iter().filter(|entry| who.is_meant_by(&entry.grantee)).map(|entry| entry.level).max()
     }
 
     /// All jobs, newest first.
@@ -291,6 +272,40 @@ impl World {
     pub fn pipeline(&self, environment: Environment, pipeline_id: &str) -> Result<PipelineView, Refusal> {
         let site = self.site(environment);
         site.pipeline_entry(pipeline_id).map(|entry| site.pipeline_view(entry))
+    }
+
+    /// Creates a pipeline and gives its id.
+    ///
+    /// # Errors
+    /// When the specification makes no sense, or the name is taken.
+    pub fn create_pipeline(
+        &mut self,
+        environment: Environment,
+        who: &Principal,
+        order: PipelineOrder,
+    ) -> Result<String, Refusal> {
+        self.site_mut(environment).create_pipeline(who, order)
+    }
+
+    /// Replaces a pipeline's specification.
+    ///
+    /// # Errors
+    /// As [`World::create_pipeline`], and when there is no such pipeline or somebody changed it meanwhile.
+    pub fn edit_pipeline(
+        &mut self,
+        environment: Environment,
+        pipeline_id: &str,
+        order: PipelineOrder,
+    ) -> Result<(), Refusal> {
+        self.site_mut(environment).edit_pipeline(pipeline_id, order)
+    }
+
+    /// Deletes a pipeline; what it does is stopped.
+    ///
+    /// # Errors
+    /// When there is no such pipeline.
+    pub fn delete_pipeline(&mut self, environment: Environment, pipeline_id: &str) -> Result<(), Refusal> {
+        self.site_mut(environment).delete_pipeline(pipeline_id)
     }
 
     /// The newest updates of a pipeline, newest first.

@@ -8,7 +8,7 @@ use super::ids::{RunKey, Slot};
 use super::job::{Job, JobSettings};
 use super::past::{Around, repair_cast};
 use super::plan::{Role, cut, cut_attempt};
-use super::principal::{Access, Grantee, Level, Principal};
+use super::principal::{Access, Level, Principal};
 use super::quartz::Quartz;
 use super::refusal::Refusal;
 use super::run::Trigger;
@@ -269,22 +269,17 @@ impl Site {
         check(&settings)?;
         let job_id =
             100_000_000_000_000 + self.draw.named("created").at(self.jobs.len() as u64).below(899_999_999_999_999);
-        let grantee = if creator.service {
-            Grantee::ServicePrincipal(creator.user_name.clone())
-        } else {
-            Grantee::User(creator.user_name.clone())
-        };
         self.jobs.push(JobEntry {
             clockwork: settings.schedule.as_ref().map_or(Clockwork::None, Clockwork::of),
             job: Job {
                 job_id,
                 created_time: self.now,
                 creator_user_name: creator.user_name.clone(),
-                run_as_user_name: creator.user_name.clone(),
+                run_as_user_name: run_as(&settings).unwrap_or_else(|| creator.user_name.clone()),
                 settings: Arc::new(settings),
             },
             temper: Temper::unknown(self.now),
-            access: vec![Access { grantee, level: Level::Owner }],
+            access: vec![Access { grantee: creator.grantee(), level: Level::Owner }],
             reads: Vec::new(),
             caller: None,
             has_history: false,
@@ -295,10 +290,18 @@ impl Site {
     }
 
     /// Replaces a job's settings. Runs that have been launched keep theirs.
-    pub(super) fn reset_job(&mut self, job_id: u64, settings: JobSettings) -> Result<(), Refusal> {
+    pub(super) fn reset_job(&mut self, job_id: u64, mut settings: JobSettings) -> Result<(), Refusal> {
         check(&settings)?;
         let (job, _) = self.job_entry(job_id)?;
         let entry = &mut self.jobs[job];
+        // Who it runs as stays when nobody says otherwise.
+        match (run_as(&settings), entry.job.settings.extra.get("run_as")) {
+            (Some(name), _) => entry.job.run_as_user_name = name,
+            (None, Some(before)) => {
+                settings.extra.insert("run_as".to_owned(), before.clone());
+            }
+            (None, None) => {}
+        }
         entry.clockwork = match (&entry.clockwork, &settings.schedule) {
             (Clockwork::Habit { per_day }, _) => Clockwork::Habit { per_day: *per_day },
             (_, schedule) => schedule.as_ref().map_or(Clockwork::None, Clockwork::of),
@@ -325,6 +328,12 @@ impl Site {
             self.expect(at, Happening::Fires(job));
         }
     }
+}
+
+/// The user or service principal that `run_as` names.
+fn run_as(settings: &JobSettings) -> Option<String> {
+    let run_as = settings.extra.get("run_as")?;
+    ["user_name", "service_principal_name"].into_iter().find_map(|key| run_as.get(key)?.as_str()).map(str::to_owned)
 }
 
 /// Refuses settings that the world could not act on.

@@ -224,7 +224,7 @@ impl Site {
         let expression = if hourly { Quartz::hourly_at(fire, zone) } else { Quartz::daily_at(fire, zone) };
         let schedule = CronSchedule {
             quartz_cron_expression: expression,
-            pause_status: PauseStatus::Unpaused,
+            pause_status: Some(PauseStatus::Unpaused),
             ..schedule.clone()
         };
         entry.clockwork = Clockwork::of(&schedule);

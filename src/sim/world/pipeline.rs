@@ -18,6 +18,8 @@ pub struct Pipeline {
     pub run_as_user_name: String,
     /// When its specification last changed.
     pub last_modified: Instant,
+    /// `run_as`, where somebody set it, and `parameters`: answers give them beside the specification.
+    pub beside: Map<String, Value>,
     /// What `create` and `edit` write.
     pub spec: PipelineSpec,
 }
@@ -38,16 +40,16 @@ pub struct PipelineSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// Whether it runs for ever.
-    #[serde(default)]
-    pub continuous: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continuous: Option<bool>,
     /// Whether it is in development mode: no retries, compute kept.
-    #[serde(default)]
-    pub development: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub development: Option<bool>,
     /// Whether its compute is serverless.
-    #[serde(default)]
-    pub serverless: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serverless: Option<bool>,
     /// Settings of its code.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configuration: BTreeMap<String, String>,
     /// At most 25.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -55,6 +57,13 @@ pub struct PipelineSpec {
     /// Every other member as it was sent.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+impl PipelineSpec {
+    /// Whether it runs for ever.
+    pub fn is_continuous(&self) -> bool {
+        self.continuous == Some(true)
+    }
 }
 
 /// A pipeline as it stands at the instant of the question.

@@ -265,8 +265,11 @@ impl<'a> Stage<'a> {
                 _ => result.ending,
             });
         }
-        let refusal =
-            if self.task(at).disabled { Some(Ending::Disabled) } else { excuse(self.task(at).run_if, &upstream) };
+        let refusal = if self.task(at).disabled == Some(true) {
+            Some(Ending::Disabled)
+        } else {
+            excuse(self.task(at).run_if, &upstream)
+        };
         let mut last = match (done.last(), refusal) {
             (Some(last), _) => last.clone(),
             (None, Some(ending)) => {
@@ -277,7 +280,7 @@ impl<'a> Stage<'a> {
             (None, None) => self.attempt(at, first, ready_at, after(ready_at, SECOND / 3), around),
         };
         while self.may_retry(&last, first) {
-            let wait_ms = self.task(at).min_retry_interval_millis.max(SECOND);
+            let wait_ms = self.task(at).min_retry_interval_millis.unwrap_or(0).max(SECOND);
             last = self.attempt(at, last.number + 1, last.ended_at(), after(last.ended_at(), wait_ms), around);
         }
         TaskResult { ending: last.ending, outcome: last.outcome, ended_at: last.ended_at() }
@@ -286,9 +289,10 @@ impl<'a> Stage<'a> {
     fn may_retry(&self, last: &Attempt, first: u32) -> bool {
         let task = self.task(last.task);
         let failed = last.stopped_at.is_none()
-            && (last.ending == Ending::TaskFailed || (last.ending == Ending::TimedOut && task.retry_on_timeout));
+            && (last.ending == Ending::TaskFailed
+                || (last.ending == Ending::TimedOut && task.retry_on_timeout == Some(true)));
         let used = i64::from(last.number - first.min(last.number));
-        failed && (task.max_retries < 0 || used < task.max_retries) && u64::from(last.number) + 1 < MAX_ATTEMPTS
+        failed && (task.retries() < 0 || used < task.retries()) && u64::from(last.number) + 1 < MAX_ATTEMPTS
     }
 
     fn attempt(
@@ -379,7 +383,7 @@ impl<'a> Stage<'a> {
             let victim = self.brief.draw.named("victim").below(self.brief.settings.tasks.len() as u64);
             return victim == at as u64;
         }
-        i64::from(number) < task.max_retries && draw.named("flake").chance(self.brief.temper.flake)
+        i64::from(number) < task.retries() && draw.named("flake").chance(self.brief.temper.flake)
     }
 }
 

@@ -25,6 +25,12 @@ impl Principal {
         self.groups.contains(&"admins")
     }
 
+    /// How access lists name it.
+    pub fn grantee(&self) -> Grantee {
+        let name = self.user_name.clone();
+        if self.service { Grantee::ServicePrincipal(name) } else { Grantee::User(name) }
+    }
+
     /// Whether an entry of an access list speaks of it.
     pub fn is_meant_by(&self, grantee: &Grantee) -> bool {
         match grantee {
@@ -46,15 +52,17 @@ pub enum Grantee {
     Group(String),
 }
 
-/// What somebody may do with an object, rising. Jobs say `CAN_MANAGE_RUN` where pipelines say `CAN_RUN` and
-/// warehouses `CAN_USE`.
+/// What somebody may do with an object, rising. Each kind of object has its own words for some of these: jobs say
+/// `CAN_MANAGE_RUN` where pipelines say `CAN_RUN` and warehouses `CAN_USE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Level {
     /// Read.
     View,
     /// Start, cancel, repair.
     Run,
-    /// Edit.
+    /// Change what a file holds, or watch what others run: jobs and pipelines have no such level.
+    Edit,
+    /// Edit, and give rights to others.
     Manage,
     /// All of it, and exactly one has it.
     Owner,
@@ -78,12 +86,21 @@ pub enum Object {
     Pipeline(String),
     /// By warehouse id.
     Warehouse(String),
+    /// A folder, file or notebook, by object id.
+    File(u64),
+    /// By policy id.
+    Policy(String),
 }
 
 /// The group of those who run production.
 pub const ENGINEERS: &str = "data-engineering";
 /// The group whose approval changes of SOX data need.
 pub const FINANCE_OWNERS: &str = "finance-data-owners";
+
+/// The group that bundles give their objects to.
+pub const PLATFORM: &str = "data-platform";
+/// The group of those who read what is published.
+pub const ANALYSTS: &str = "analysts";
 
 /// Everybody, in a fixed order: seven engineers (the first seven), then finance and the service principals.
 pub fn everybody() -> Vec<Principal> {
@@ -106,12 +123,12 @@ pub fn everybody() -> Vec<Principal> {
     vec![
         person(1, "operator", "ana", "Ana Duarte", &[ENGINEERS, "on-call"]),
         person(2, "operator2", "bo", "Bo Lindqvist", &[ENGINEERS, "on-call"]),
-        person(3, "captain", "chen", "Chen Wei", &[ENGINEERS, "release-captains"]),
+        person(3, "captain", "chen", "Chen Wei", &[ENGINEERS, PLATFORM, "release-captains"]),
         person(4, "approver", "dalia", "Dalia Haddad", &[ENGINEERS, "approvers"]),
-        person(5, "author", "emre", "Emre Aydin", &[ENGINEERS]),
+        person(5, "author", "emre", "Emre Aydin", &[ENGINEERS, PLATFORM]),
         person(6, "engineer6", "farah", "Farah Nasser", &[ENGINEERS]),
         person(7, "engineer7", "goran", "Goran Petrov", &[ENGINEERS]),
-        person(8, "finance", "irene", "Irene Castellano", &[FINANCE_OWNERS]),
+        person(8, "finance", "irene", "Irene Castellano", &[FINANCE_OWNERS, ANALYSTS]),
         person(9, "auditor", "jonas", "Jonas Weber", &["auditors"]),
         person(10, "reader", "kiri", "Kiri Tane", &[]),
         service(1, "publisher", "5d0f6c3e-2b1a-4c77-9a51-0c2f6e7b1d01", "sp-publisher", &["publishers"]),

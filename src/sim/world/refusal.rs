@@ -24,6 +24,9 @@ pub enum Refusal {
     /// 400 `INVALID_STATE`: it makes sense, but not now.
     #[error("{0}")]
     NotNow(String),
+    /// 409 `RESOURCE_CONFLICT`: a name is taken, or somebody was faster.
+    #[error("{0}")]
+    Conflict(String),
     /// 409 `RESOURCE_CONFLICT`.
     #[error("An active update {update_id} already exists for pipeline {pipeline_id}.")]
     UpdateActive {

@@ -11,11 +11,12 @@ use crate::sim::scenario::{Offset, Scenario};
 
 use super::course::Course;
 use super::draw::Draw;
-use super::fleet::{Builder, Catalog};
+use super::files::Tree;
+use super::fleet::{Builder, Catalog, Fleet};
 use super::ids::RunKey;
 use super::job::Job;
 use super::pipeline::Pipeline;
-use super::principal::{Access, Principal};
+use super::principal::{Access, Object, Principal};
 use super::quartz::Quartz;
 use super::streams::Stream;
 use super::temper::Temper;
@@ -124,6 +125,10 @@ pub(super) struct Site {
     pub(super) jobs: Vec<JobEntry>,
     pub(super) pipelines: Vec<PipelineEntry>,
     pub(super) warehouses: Vec<Warehouse>,
+    /// Folders, files and notebooks.
+    pub(super) files: Tree,
+    /// Access lists of what has none of its own here: all but jobs and pipelines.
+    pub(super) access: BTreeMap<Object, Vec<Access>>,
     /// All runs that were launched since the start, ran at the start, or were touched since.
     pub(super) courses: BTreeMap<RunKey, Course>,
     /// The same, by when they were launched.
@@ -134,6 +139,7 @@ pub(super) struct Site {
     pub(super) agenda: BTreeMap<(Instant, u64), Happening>,
     pub(super) agenda_number: u64,
     pub(super) runs_launched: u64,
+    pub(super) pipelines_made: u64,
     /// Which run a job's idempotency token stands for.
     pub(super) tokens: HashMap<(u64, String), u64>,
     /// Updates that no job's task started, by pipeline id, oldest first.
@@ -152,7 +158,11 @@ impl Site {
     pub(super) fn new(environment: Environment, catalog: &Catalog, laws: Arc<Laws>) -> Self {
         let draw = laws.draw.named(&environment.to_string());
         let started_at = laws.started_at;
-        let fleet = Builder { environment, catalog, people: &laws.people, draw, starts_at: started_at }.build();
+        let fleet = if laws.scenario.fleet {
+            Builder { environment, catalog, people: &laws.people, draw, starts_at: started_at }.build()
+        } else {
+            Fleet { jobs: Vec::new(), pipelines: Vec::new() }
+        };
         let owner = laws.user("ci");
         let warehouses = vec![
             Warehouse::running(warehouse_id(environment, 0), "jobs", "Small", 0, &owner, started_at),
@@ -165,17 +175,21 @@ impl Site {
             jobs: fleet.jobs,
             pipelines: fleet.pipelines,
             warehouses,
+            files: Tree::new(laws.people.iter().map(|person| person.user_name.as_str()), started_at),
+            access: BTreeMap::new(),
             courses: BTreeMap::new(),
             order: BTreeSet::new(),
             active: BTreeSet::new(),
             agenda: BTreeMap::new(),
             agenda_number: 0,
             runs_launched: 0,
+            pipelines_made: 0,
             tokens: HashMap::new(),
             updates: BTreeMap::new(),
             days: Mutex::new(HashMap::new()),
             laws,
         };
+        site.give_homes();
         site.retime();
         site.open_streams();
         site.take_over();

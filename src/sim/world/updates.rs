@@ -149,7 +149,7 @@ fn updates_of_attempt(pipeline_id: &str, course: &Course, attempt: &Attempt) -> 
 impl Site {
     /// Continuous pipelines run when the world begins, and have been restarted once before.
     pub(super) fn open_streams(&mut self) {
-        for entry in self.pipelines.iter().filter(|entry| entry.pipeline.spec.continuous) {
+        for entry in self.pipelines.iter().filter(|entry| entry.pipeline.spec.is_continuous()) {
             let draw = entry.stream.draw.named("updates");
             let creator = entry.pipeline.run_as_user_name.clone();
             let since = entry.stream.since;
@@ -252,6 +252,7 @@ impl Site {
         wish: StartUpdate,
     ) -> Result<String, Refusal> {
         let spec = self.pipeline_entry(pipeline_id)?.pipeline.spec.clone();
+        self.read_sources(pipeline_id);
         let active =
             self.update_courses(pipeline_id, LATEST).into_iter().find(|course| course.state_at(self.now).is_active());
         if let Some(active) = active {
@@ -259,7 +260,7 @@ impl Site {
         }
         self.runs_launched += 1;
         let draw = self.draw.named("updates").named(pipeline_id).at(self.runs_launched);
-        let compute_s = if spec.serverless {
+        let compute_s = if spec.serverless == Some(true) {
             draw.named("compute").between(6.0, 18.0)
         } else {
             draw.named("compute").between(120.0, 220.0)
@@ -268,7 +269,7 @@ impl Site {
         let mut update = UpdateCourse::new(draw.uuid(), UpdateCause::ApiCall, creator.to_owned(), self.now, phases);
         let usual = if wish.full_refresh || !wish.full_refresh_selection.is_empty() { 24.0 } else { 3.0 };
         let runs_ms = if wish.validate_only { 0 } else { minutes(draw.named("took").log_normal(usual, 0.2)) };
-        if !spec.continuous || wish.validate_only {
+        if !spec.is_continuous() || wish.validate_only {
             update.ends = Some((after(update.running_at, runs_ms), UpdateState::Completed));
         }
         update.wish = wish;

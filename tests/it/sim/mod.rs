@@ -3,9 +3,12 @@
 mod admin;
 mod auth;
 mod demo;
+mod deploy;
 mod docs;
 mod faults;
+mod files;
 mod jobs;
+mod permissions;
 mod pipelines;
 mod process;
 mod sql;
@@ -105,6 +108,19 @@ impl Lab {
     /// An act in prod as the operator, which must be refused.
     async fn post_refused(&self, path: &str, body: Value) -> (u16, String, String) {
         refusal(self.call("prod", "operator", Method::POST, path, Some(&body)).await).await
+    }
+
+    /// A request of the author's in dev, which must succeed. What answers without a body gives null.
+    async fn author(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let response = self.call("dev", "author", method, path, body.as_ref()).await;
+        let (status, text) = (response.status(), response.text().await.expect("text"));
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// A request of the author's in dev, which must be refused.
+    async fn author_refused(&self, method: Method, path: &str, body: Option<Value>) -> (u16, String, String) {
+        refusal(self.call("dev", "author", method, path, body.as_ref()).await).await
     }
 
     async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {

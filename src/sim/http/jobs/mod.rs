@@ -1,6 +1,7 @@
 //! Jobs: list, get and what starts them (databricks-api.md 3.1 to 3.4).
 
 pub(super) mod render;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,10 @@ pub(super) fn routes() -> Vec<Route> {
                 Route::get(format!("/api/{version}/jobs/list"), list),
                 Route::get(format!("/api/{version}/jobs/get"), get),
                 Route::post(format!("/api/{version}/jobs/run-now"), run_now).limited(Class::RunNow),
+                Route::post(format!("/api/{version}/jobs/create"), write::create),
+                Route::post(format!("/api/{version}/jobs/update"), write::update),
+                Route::post(format!("/api/{version}/jobs/reset"), write::reset),
+                Route::post(format!("/api/{version}/jobs/delete"), write::delete),
             ]
         })
         .collect()

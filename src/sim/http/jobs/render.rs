@@ -106,15 +106,38 @@ fn settings(job: &Job) -> Map<String, Value> {
     {
         settings.entry(key).or_insert(value);
     }
+    let source = if settings.contains_key("git_source") { "GIT" } else { "WORKSPACE" };
     if let Some(Value::Array(tasks)) = settings.get_mut("tasks") {
         for task in tasks.iter_mut().filter_map(Value::as_object_mut) {
-            if let Some(Value::Object(notebook)) = task.get_mut("notebook_task") {
-                notebook.entry("source").or_insert_with(|| json!("WORKSPACE"));
-            }
+            complete(task, source);
             task.entry("email_notifications").or_insert_with(|| json!({}));
+            if let Some(Value::Array(depends_on)) = task.get_mut("depends_on") {
+                depends_on.sort_by_key(|on| on["task_key"].as_str().unwrap_or_default().to_owned());
+            }
+            if let Some(Value::Object(inner)) = task.get_mut("for_each_task").and_then(|each| each.get_mut("task")) {
+                complete(inner, source);
+            }
         }
     }
+    if let Some(Value::Array(clusters)) = settings.get_mut("job_clusters") {
+        clusters.iter_mut().filter_map(Value::as_object_mut).for_each(forget_instructions);
+    }
     settings
+}
+
+/// A task, of the job or of its iterations, with what the server adds.
+fn complete(task: &mut Map<String, Value>, source: &str) {
+    if let Some(Value::Object(notebook)) = task.get_mut("notebook_task") {
+        notebook.entry("source").or_insert_with(|| json!(source));
+    }
+    forget_instructions(task);
+}
+
+/// What was only to be done when the cluster was described, and is never told again.
+fn forget_instructions(owner: &mut Map<String, Value>) {
+    if let Some(Value::Object(cluster)) = owner.get_mut("new_cluster") {
+        cluster.shift_remove("apply_policy_default_values");
+    }
 }
 
 #[cfg(test)]

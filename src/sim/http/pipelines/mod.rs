@@ -2,6 +2,7 @@
 
 mod filter;
 mod render;
+mod write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -31,7 +32,10 @@ pub(super) fn routes() -> Vec<Route> {
     let path = |rest: &str| format!("{PIPELINES}/{{pipeline_id}}{rest}");
     vec![
         Route::get(PIPELINES, list),
+        Route::post(PIPELINES, write::create),
         Route::get(path(""), get),
+        Route::put(path(""), write::edit),
+        Route::delete(path(""), write::delete),
         Route::get(path("/updates"), updates),
         Route::post(path("/updates"), start),
         Route::get(path("/updates/{update_id}"), update),

@@ -21,12 +21,13 @@ pub(super) fn whole(view: &PipelineView) -> Value {
     body.insert("name".to_owned(), pipeline.spec.name.clone().into());
     body.insert("spec".to_owned(), json!(pipeline.spec));
     body.insert("last_modified".to_owned(), pipeline.last_modified.timestamp_millis().into());
-    body.insert("effective_publishing_mode".to_owned(), "DEFAULT_PUBLISHING_MODE".into());
+    let legacy = pipeline.spec.extra.contains_key("target");
+    let mode = if legacy { "LEGACY_PUBLISHING_MODE" } else { "DEFAULT_PUBLISHING_MODE" };
+    body.insert("effective_publishing_mode".to_owned(), mode.into());
     if let Some(cause) = &view.cause {
         body.insert("cause".to_owned(), cause.clone().into());
     }
-    let identity = if pipeline.run_as_user_name.contains('@') { "user_name" } else { "service_principal_name" };
-    body.insert("run_as".to_owned(), json!({identity: pipeline.run_as_user_name}));
+    body.extend(pipeline.beside.clone());
     Value::Object(body)
 }
 
@@ -69,7 +70,7 @@ pub(super) fn update(update: &Update, spec: &PipelineSpec) -> Value {
     body.insert("creation_time".to_owned(), update.creation_time.timestamp_millis().into());
     body.insert("full_refresh".to_owned(), update.full_refresh.into());
     body.insert("validate_only".to_owned(), update.validate_only.into());
-    body.insert("mode".to_owned(), if spec.continuous { "CONTINUOUS" } else { "DEFAULT" }.into());
+    body.insert("mode".to_owned(), if spec.is_continuous() { "CONTINUOUS" } else { "DEFAULT" }.into());
     if let Some(cluster) = &update.cluster_id {
         body.insert("cluster_id".to_owned(), cluster.clone().into());
     }

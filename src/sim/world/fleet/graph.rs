@@ -98,15 +98,15 @@ impl Node {
             depends_on: self
                 .upstream
                 .iter()
-                .map(|(on, outcome)| Dependency { task_key: on.clone(), outcome: outcome.clone() })
+                .map(|(on, outcome)| Dependency { task_key: on.clone(), outcome: outcome.clone(), extra: Map::new() })
                 .collect(),
             run_if: self.run_if,
-            max_retries: if bare { 0 } else { site.retries },
-            min_retry_interval_millis: if bare { 0 } else { 30_000 },
-            retry_on_timeout: false,
+            max_retries: (!bare && site.retries != 0).then_some(site.retries),
+            min_retry_interval_millis: (!bare).then_some(30_000),
+            retry_on_timeout: None,
             timeout_seconds: 0,
             job_cluster_key: cluster.then(|| "main".to_owned()),
-            disabled: false,
+            disabled: None,
             payload: Some(self.payload(site)),
             extra,
         }
@@ -129,6 +129,7 @@ impl Node {
                 op: "EQUAL_TO".to_owned(),
                 left: format!("{{{{tasks.{}.values.violations}}}}", self.upstream.first().map_or("", |(on, _)| on)),
                 right: "0".to_owned(),
+                extra: Map::new(),
             }),
             "each" => {
                 let count: u64 = target.parse().unwrap_or(8);
@@ -140,22 +141,23 @@ impl Node {
                         task_key: format!("{}_iteration", self.key),
                         depends_on: Vec::new(),
                         run_if: RunIf::AllSuccess,
-                        max_retries: 0,
-                        min_retry_interval_millis: 0,
-                        retry_on_timeout: false,
+                        max_retries: None,
+                        min_retry_interval_millis: None,
+                        retry_on_timeout: None,
                         timeout_seconds: 0,
                         job_cluster_key: site.heavy.then(|| "main".to_owned()),
-                        disabled: false,
+                        disabled: None,
                         payload: Some(notebook(&files, &self.key)),
                         extra: Map::new(),
                     }),
+                    extra: Map::new(),
                 })
             }
             "dlt" => {
                 let name = super::Builder::display_name(target, site.developer);
                 Payload::Pipeline(PipelineTask {
                     pipeline_id: site.pipelines.get(&name).cloned().unwrap_or_default(),
-                    full_refresh: false,
+                    full_refresh: None,
                     extra: Map::new(),
                 })
             }

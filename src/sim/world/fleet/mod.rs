@@ -237,14 +237,15 @@ impl Builder<'_> {
         let mut tasks: Vec<Task> = graph.iter().map(|node| node.task(&site)).collect();
         if plan.sox {
             // Finance would rather know soon than wait for a third attempt.
-            for task in tasks.iter_mut().filter(|task| task.max_retries > 0) {
-                (task.max_retries, task.min_retry_interval_millis) = (1, 15_000);
+            for task in tasks.iter_mut().filter(|task| task.retries() > 0) {
+                (task.max_retries, task.min_retry_interval_millis) = (Some(1), Some(15_000));
             }
         }
         let schedule = cadence.expression(draw.named("minute")).map(|(expression, zone)| CronSchedule {
             quartz_cron_expression: expression,
             timezone_id: zone.name().to_owned(),
-            pause_status: if developer.is_some() { PauseStatus::Paused } else { PauseStatus::Unpaused },
+            pause_status: Some(if developer.is_some() { PauseStatus::Paused } else { PauseStatus::Unpaused }),
+            extra: serde_json::Map::new(),
         });
         let mut settings = JobSettings {
             name,
@@ -254,12 +255,12 @@ impl Builder<'_> {
             tasks,
             job_clusters: if heavy { vec![graph::job_cluster(draw)] } else { Vec::new() },
             parameters: vec![
-                JobParameter { name: "catalog".to_owned(), default: self.environment.to_string() },
-                JobParameter { name: "as_of".to_owned(), default: "{{job.trigger.time.iso_date}}".to_owned() },
+                parameter("catalog", &self.environment.to_string()),
+                parameter("as_of", "{{job.trigger.time.iso_date}}"),
             ],
             max_concurrent_runs: 1,
             timeout_seconds: if heavy { 4 * 3_600 } else { 3_300 },
-            queue: Some(QueueSettings { enabled: true }),
+            queue: Some(QueueSettings { enabled: true, extra: serde_json::Map::new() }),
             extra: serde_json::Map::new(),
         };
         settings.extra.insert("format".to_owned(), json!("MULTI_TASK"));
@@ -315,9 +316,9 @@ impl Builder<'_> {
             name,
             catalog: Some(self.environment.to_string()),
             schema: Some(schema.clone()),
-            continuous,
-            development: developer.is_some(),
-            serverless: !continuous,
+            continuous: Some(continuous),
+            development: Some(developer.is_some()),
+            serverless: Some(!continuous),
             configuration: BTreeMap::from([("lakeshift.product".to_owned(), product.name.clone())]),
             tags: self.tags(product, &plan.owner, plan.tier, plan.sox, plan.sla.as_deref(), *developer),
             extra: serde_json::Map::new(),
@@ -339,11 +340,19 @@ impl Builder<'_> {
                 creator_user_name: owner.user_name.clone(),
                 run_as_user_name: owner.user_name.clone(),
                 last_modified: before(self.starts_at, (1 + draw.named("age").below(30)) * DAY),
+                beside: serde_json::Map::from_iter([(
+                    "run_as".to_owned(),
+                    json!({if owner.service { "service_principal_name" } else { "user_name" }: owner.user_name}),
+                )]),
                 spec,
             },
             access: self.access(owner, plan.sox),
         }
     }
+}
+
+fn parameter(name: &str, default: &str) -> JobParameter {
+    JobParameter { name: name.to_owned(), default: default.to_owned(), extra: serde_json::Map::new() }
 }
 
 impl Clockwork {

@@ -33,7 +33,7 @@ fn the_fleet_has_its_size_and_dev_its_prefixes() {
     let dev = world.jobs(Environment::Dev);
     assert!((24..=48).contains(&dev.len()), "{}", dev.len());
     assert!(dev.iter().all(|job| job.settings.name.starts_with("[dev ")));
-    assert!(world.pipelines(Environment::Dev).iter().all(|view| view.pipeline.spec.development));
+    assert!(world.pipelines(Environment::Dev).iter().all(|view| view.pipeline.spec.development == Some(true)));
     let names: BTreeSet<&str> = dev.iter().map(|job| job.settings.name.as_str()).collect();
     assert_eq!(names.len(), dev.len(), "no name twice");
 }

@@ -310,7 +310,7 @@ fn raising_the_limit_lets_the_queue_in() {
     let id = job_id(&world, "vendor_payments");
     let mut wider = JobSettings::clone(&Arc::clone(&world.job(PROD, id).expect("is there").settings));
     wider.max_concurrent_runs = 2;
-    wider.queue = Some(QueueSettings { enabled: true });
+    wider.queue = Some(QueueSettings { enabled: true, extra: serde_json::Map::new() });
     world.advance_to(after(start(), MINUTE));
     assert_eq!(phase(&world, runs[1]), Phase::Queued);
     world.reset_job(PROD, id, wider).expect("accepted");
