@@ -197,7 +197,8 @@ fn merge(call: &mut Call<'_>) -> Answer {
     let new_owner = asked.iter().any(|entry| entry.level == Level::Owner);
     access.retain(|entry| {
         let named = asked.iter().any(|change| change.grantee == entry.grantee);
-        !named && !(new_owner && entry.level == Level::Owner)
+        let replaced = new_owner && entry.level == Level::Owner;
+        !named && !replaced
     });
     access.extend(asked);
     give(call, kind, &object, access)

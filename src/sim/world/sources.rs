@@ -138,7 +138,7 @@ mod tests {
 
     const HOME: &str = "/Workspace/Users/ana@example.com";
 
-    fn spec(libraries: serde_json::Value) -> PipelineSpec {
+    fn spec(libraries: &serde_json::Value) -> PipelineSpec {
         serde_json::from_value(json!({"catalog": "dev", "schema": "orders", "libraries": libraries})).expect("a spec")
     }
 
@@ -160,7 +160,7 @@ mod tests {
              @dp.materialized_view\ndef gold(): pass\n@dlt.view\ndef hidden(): pass\ndlt.create_streaming_table('ops.silver')\n",
         )]);
         let libraries = json!([{"file": {"path": format!("{HOME}/src/a.py")}}]);
-        assert_eq!(datasets(&tree, &spec(libraries)), ["dev.orders.bronze", "dev.orders.gold", "dev.ops.silver"]);
+        assert_eq!(datasets(&tree, &spec(&libraries)), ["dev.orders.bronze", "dev.orders.gold", "dev.ops.silver"]);
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
             ("deep/notes.txt", "CREATE TABLE never"),
         ]);
         let libraries = json!([{"glob": {"include": format!("{HOME}/src/**")}}]);
-        assert_eq!(datasets(&tree, &spec(libraries)), ["dev.orders.m", "dev.orders.raw"]);
-        assert!(datasets(&tree, &spec(json!([{"jar": "x.jar"}]))).is_empty());
+        assert_eq!(datasets(&tree, &spec(&libraries)), ["dev.orders.m", "dev.orders.raw"]);
+        assert!(datasets(&tree, &spec(&json!([{"jar": "x.jar"}]))).is_empty());
     }
 }
