@@ -78,6 +78,7 @@ pub struct World {
 impl World {
     /// A world that begins at an instant, with three weeks of history.
     pub fn new(scenario: &Scenario, seed: u64, start: Instant) -> Self {
+        let start = time::whole_ms(start);
         let laws = Arc::new(Laws {
             draw: draw::Draw::new(seed),
             started_at: start,
@@ -117,7 +118,7 @@ impl World {
 
     /// Lets time pass up to an instant; an earlier one changes nothing.
     pub fn advance_to(&mut self, to: Instant) {
-        self.now = self.now.max(to);
+        self.now = self.now.max(time::whole_ms(to));
         for site in &mut self.sites {
             site.advance_to(self.now);
         }

@@ -23,6 +23,12 @@ pub(super) fn before(at: Instant, ms: u64) -> Instant {
     at.checked_sub_signed(delta(ms)).unwrap_or(Instant::MIN_UTC)
 }
 
+/// The instant without what is less than a millisecond: the wire tells no more, and who asks for what came after an
+/// instant that it was told must not get the same again.
+pub(super) fn whole_ms(at: Instant) -> Instant {
+    Instant::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at)
+}
+
 /// Milliseconds from one instant to a later one; 0 if it is not later.
 pub(super) fn span_ms(from: Instant, to: Instant) -> u64 {
     u64::try_from(to.signed_duration_since(from).num_milliseconds()).unwrap_or(0)
