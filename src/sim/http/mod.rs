@@ -24,6 +24,7 @@ mod serve;
 mod state;
 mod statements;
 mod telemetry;
+mod unity;
 mod warehouses;
 mod workspace;
 
@@ -50,6 +51,7 @@ fn routes() -> route::Table {
             workspace::routes(),
             permissions::routes(),
             telemetry::routes(),
+            unity::routes(),
         ]
         .into_iter()
         .flatten()

@@ -5,6 +5,9 @@ use crate::sim::sql::{Engine, Result, Securable};
 use crate::sim::world::World;
 use crate::sim::world::principal::{ENGINEERS, FINANCE_OWNERS};
 
+/// Who owns the metastore and what is in it from the beginning.
+const ADMINS: &str = "admins";
+
 /// Catalogs that are there from the beginning, with what they are for.
 const CATALOGS: [(&str, &str); 6] = [
     ("main", "Main catalog (auto-created)"),
@@ -45,15 +48,13 @@ const GRANTS: [(&str, &str, &str); 20] = [
 /// An engine with the founding catalogs.
 pub(super) fn engine(world: &World, seed: u64) -> Result<Engine> {
     let now = world.started_at();
-    let owner = world.principals().iter().find(|principal| principal.role == "ci");
-    let owner = owner.map_or("System user", |principal| principal.user_name.as_str());
-    let mut engine = Engine::new(seed, owner, now)?;
+    let mut engine = Engine::new(seed, ADMINS, now)?;
     let catalog = engine.catalog_mut();
     for principal in world.principals() {
         catalog.set_groups(&principal.user_name, principal.groups.iter().map(|group| (*group).to_owned()));
     }
     for (name, comment) in CATALOGS {
-        let owner = if name == "system" { "System user" } else { owner };
+        let owner = if name == "system" { "System user" } else { ADMINS };
         catalog.create_catalog(name, owner, now)?;
         catalog.catalog_mut(name)?.facts.comment = Some(comment.to_owned());
         if name != "system" {
@@ -78,11 +79,13 @@ mod tests {
         let world = World::new(&Scenario::named("calm").expect("built in"), 7, Instant::UNIX_EPOCH);
         let engine = engine(&world, 7).expect("founded");
         let catalog = engine.catalog();
+        let ci = world.principals().iter().find(|principal| principal.role == "ci").expect("ci").user_name.clone();
         let at = |name: &str| Securable::Catalog(name.to_owned());
         let holds = |user: &str, privilege, name: &str| catalog.holds(user, privilege, &at(name));
         assert!(catalog.manages("ana@example.com", &at("dev")));
         assert!(holds("ana@example.com", Privilege::SELECT, "prod"));
         assert!(!holds("ana@example.com", Privilege::MODIFY, "prod"));
+        assert!(catalog.owns(&ci, &at("prod")));
         assert!(holds("kiri@example.com", Privilege::SELECT, "ops"));
         assert!(!holds("kiri@example.com", Privilege::CREATE_SCHEMA, "dev"));
         for (_, privileges, _) in GRANTS {

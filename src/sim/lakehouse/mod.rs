@@ -8,6 +8,7 @@ mod outcome;
 mod queue;
 mod session;
 mod statement;
+mod unity;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ use session::SqlSession;
 pub(super) use outcome::{Chunk, Output};
 pub(super) use session::NewSession;
 pub(super) use statement::{Disposition, End, Failure, Format, Order, State, Statement};
+pub(super) use unity::{Changes, partition_index, public};
 
 /// Now, by two clocks: the world's, and one that runs even while the world stands still.
 #[derive(Clone, Copy, Debug)]

@@ -357,6 +357,16 @@ impl Engine {
         Ok(self.deltas.get(&id).map_or(&[], |delta| delta.commits.as_slice()))
     }
 
+    /// The tables and views that a view names, for as long as its text can be bound. Errors: no such view, or its text no longer holds.
+    pub fn dependencies(&self, name: &TableName, now: DateTime<Utc>) -> Result<Vec<TableName>> {
+        let table = self.catalog.table(name)?;
+        let TableKind::View { text, catalog, schema } = &table.kind else { return Ok(Vec::new()) };
+        let session = Session::new(&table.facts.owner);
+        let binder = Binder::new(self, &session, &[], now);
+        binder.view_columns(text, &table.facts.owner, catalog, schema)?;
+        Ok(binder.sources_at(2))
+    }
+
     /// Removes a table or view with its data. Errors: no such table.
     pub fn drop_table(&mut self, name: &TableName) -> Result<()> {
         let schema = self.catalog.schema_mut(&name.catalog, &name.schema)?;

@@ -12,6 +12,7 @@ mod permissions;
 mod pipelines;
 mod process;
 mod sql;
+mod unity;
 
 use std::sync::{Arc, Mutex, Once};
 

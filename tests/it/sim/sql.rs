@@ -29,7 +29,7 @@ async fn execute(lab: &Lab, role: &str, more: Value) -> Value {
     response.json().await.expect("JSON")
 }
 
-async fn run(lab: &Lab, role: &str, statement: &str) -> Value {
+pub(super) async fn run(lab: &Lab, role: &str, statement: &str) -> Value {
     execute(lab, role, json!({"statement": statement})).await
 }
 

@@ -235,6 +235,7 @@ impl Binder<'_> {
             return Ok(source);
         }
         let name = self.table_name(parts)?;
+        self.sources.borrow_mut().insert((self.home.borrow().len(), name.clone()));
         let qualifier = [name.catalog.clone(), name.schema.clone(), name.table.clone()];
         let principal = self.home().principal;
         let as_of = version.map(|v| self.as_of(v)).transpose()?;

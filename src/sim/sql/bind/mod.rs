@@ -20,6 +20,7 @@ use super::types::DataType;
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 /// A bound query: SQLite text whose result columns are named `c0`, `c1`, ...
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub(crate) struct Binder<'e> {
     aliases: Cell<u32>,
     /// Tables read at their newest version.
     pub(crate) live_reads: RefCell<Vec<TableName>>,
+    /// Tables and views by name, each with how many views deep it was named.
+    sources: RefCell<BTreeSet<(usize, TableName)>>,
 }
 
 impl<'e> Binder<'e> {
@@ -85,6 +88,7 @@ impl<'e> Binder<'e> {
             named: RefCell::default(),
             aliases: Cell::new(0),
             live_reads: RefCell::default(),
+            sources: RefCell::default(),
         }
     }
 
@@ -117,6 +121,11 @@ impl<'e> Binder<'e> {
     /// The output columns that a view's text has for its owner.
     pub(crate) fn view_columns(&self, text: &str, owner: &str, catalog: &str, schema: &str) -> Result<Vec<Output>> {
         self.as_owner(text, owner, catalog, schema).map(|plan| plan.columns)
+    }
+
+    /// Tables and views that were named so many views deep: 1 is the statement itself.
+    pub(crate) fn sources_at(&self, depth: usize) -> Vec<TableName> {
+        self.sources.borrow().iter().filter(|(at, _)| *at == depth).map(|(_, name)| name.clone()).collect()
     }
 
     /// Binds a view's text with its owner's rights and its own defaults.

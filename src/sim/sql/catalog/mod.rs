@@ -135,6 +135,8 @@ pub struct Table {
 pub struct Volume {
     /// Owner, grants and the rest.
     pub facts: Facts,
+    /// Where its files are, for an external one.
+    pub location: Option<String>,
 }
 
 /// A schema with its objects by name.
@@ -235,7 +237,7 @@ impl Catalog {
                 format!("Cannot create volume {} because it already exists.", name.quoted()),
             ));
         }
-        schema.volumes.insert(name.table.clone(), Volume { facts });
+        schema.volumes.insert(name.table.clone(), Volume { facts, location: None });
         Ok(())
     }
 
