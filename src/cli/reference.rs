@@ -1,11 +1,11 @@
-//! The reference pages `docs/cli.md` and `docs/config.md`, generated from what the program itself knows.
+//! The reference pages `docs/cli.md`, `docs/config.md` and `docs/statements.md`, generated from what the program itself knows.
 //!
 //! `LAKESHIFT_REGENERATE=1 cargo test --test it reference` writes them; without the variable the test compares.
 
 use std::fmt::Write;
 
 use clap::{Arg, Command, CommandFactory};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::Arguments;
 use super::failure::Kind;
@@ -13,6 +13,8 @@ use super::output::schema_of;
 use super::{config, init, pipelines, replay, run, runs, status, watch};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
+use crate::domain::sql::{NamedStatement, Repeats};
+use crate::runtime::statements;
 
 /// The JSON schemas of all that subcommands print for programs, by the name of their file.
 pub fn documents() -> Vec<(String, Value)> {
@@ -148,6 +150,50 @@ pub fn config_page() -> String {
     let fleet = schema::fleet();
     table(&fleet, &fleet, "", &mut page);
     page
+}
+
+/// `docs/statements.md`.
+pub fn statements_page() -> String {
+    let mut page = String::from(
+        "# Statements\n\nGenerated from the program: `LAKESHIFT_REGENERATE=1 cargo test --test it reference`.\n\n\
+         Every SQL statement that lakeshift may send, by the name that query history shows in the tag \
+         `lakeshift_statement`. `{marker}` stands for a catalog, schema or table of the configuration, or for SQL that \
+         lakeshift composes; `:parameter` is bound by the server. Nothing from outside becomes part of a text. What \
+         *reads* or is *idempotent* is sent again when its answer is lost; what happens *once* more each time is not.\n",
+    );
+    for statement in statements::all() {
+        let parameters: Vec<String> =
+            statement.parameters.iter().map(|(name, kind)| format!("`:{name}` {kind}")).collect();
+        let _ = write!(page, "\n## {}\n\n{}", statement.name, repeats(statement.repeats));
+        if !parameters.is_empty() {
+            let _ = write!(page, "; {}", parameters.join(", "));
+        }
+        let _ = write!(page, "\n\n```sql\n{}\n```\n", statement.text);
+    }
+    page
+}
+
+/// The same for programs: `tests/conformance/sql/statements.json`, from which Spark is given them.
+pub fn statements_document() -> Value {
+    let one = |statement: &NamedStatement| {
+        let parameters: Vec<Value> =
+            statement.parameters.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
+        json!({
+            "name": statement.name,
+            "repeats": repeats(statement.repeats),
+            "parameters": parameters,
+            "text": statement.text,
+        })
+    };
+    statements::all().into_iter().map(one).collect()
+}
+
+fn repeats(repeats: Repeats) -> &'static str {
+    match repeats {
+        Repeats::Read => "reads",
+        Repeats::Idempotent => "idempotent",
+        Repeats::Once => "once",
+    }
 }
 
 /// A table's values, then the tables in it.

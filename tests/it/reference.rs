@@ -9,6 +9,10 @@ fn the_reference_pages_are_what_the_program_knows() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let mut pages: Vec<(PathBuf, String)> =
         vec![(docs.join("cli.md"), reference::cli_page()), (docs.join("config.md"), reference::config_page())];
+    pages.push((docs.join("statements.md"), reference::statements_page()));
+    let statements = serde_json::to_string_pretty(&reference::statements_document()).expect("a list prints");
+    let conformance = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    pages.push((conformance.join("sql/statements.json"), statements + "\n"));
     for (file, schema) in reference::documents() {
         let text = serde_json::to_string_pretty(&schema).expect("a schema prints");
         pages.push((docs.join("output").join(file), text + "\n"));

@@ -44,6 +44,20 @@ pub(crate) fn allowed(from: &DataType, to: &DataType) -> bool {
         }
 }
 
+/// Converts a value on its way into a table. Errors: as [`cast`], but an overflow is told as one of the insert.
+pub(crate) fn into_column(value: &Value, from: &DataType, to: &DataType) -> Result<Value> {
+    cast(value, from, to).map_err(|error| match error.class.as_str() {
+        "CAST_OVERFLOW" => SqlError::new(
+            "CAST_OVERFLOW_IN_TABLE_INSERT",
+            "22003",
+            format!(
+                "Fail to assign a value of \"{from}\" type to the \"{to}\" type column or variable due to an overflow. Use `try_cast` on the input value to tolerate overflow and return NULL instead."
+            ),
+        ),
+        _ => error,
+    })
+}
+
 /// Converts a value. Errors: `CAST_INVALID_INPUT` for malformed text, `CAST_OVERFLOW` and `NUMERIC_VALUE_OUT_OF_RANGE` for lost digits.
 pub(crate) fn cast(value: &Value, from: &DataType, to: &DataType) -> Result<Value> {
     use DataType as T;

@@ -198,6 +198,7 @@ impl Engine {
             return Ok(StatementResult::default());
         }
         let mut rows = Vec::new();
+        let selected = query.is_some();
         let columns = match query {
             None => specified(columns)?,
             Some(query) => {
@@ -218,7 +219,7 @@ impl Engine {
         if !partitioned.is_empty() {
             properties.insert(PARTITIONS.to_owned(), partitioned.join(","));
         }
-        let operation = if rows.is_empty() { "CREATE TABLE" } else { "CREATE TABLE AS SELECT" };
+        let operation = if selected { "CREATE TABLE AS SELECT" } else { "CREATE TABLE" };
         // A replaced table keeps its grants, its owner and its name, and gets a new id.
         let kept = match self.catalog().table(&name) {
             Ok(old) if replace => {
@@ -236,10 +237,10 @@ impl Engine {
         if let Some((owner, grants)) = kept {
             (facts.owner, facts.grants) = (owner, grants);
         }
-        if rows.is_empty() {
+        if !selected {
             return Ok(StatementResult::default());
         }
-        self.append(&name, &rows, "WRITE", act.user(), act.now)?;
+        self.fill(&name, &rows)?;
         let n = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         Ok(StatementResult::table(
             &[("num_affected_rows", DataType::BigInt), ("num_inserted_rows", DataType::BigInt)],

@@ -67,6 +67,18 @@ impl Decimal {
         Some(Self { unscaled, scale })
     }
 
+    /// The same number rounded half up to `places` after the point, or with `zeros` before it.
+    #[must_use]
+    pub fn rounded_to(self, places: u8, zeros: u8) -> Option<Self> {
+        if zeros == 0 {
+            return self.rescale(places);
+        }
+        let drop = u32::from(self.scale) + u32::from(zeros);
+        // More digits away than there are: nothing is left.
+        let kept = power(drop - 1).map_or(0, |unit| round_digit(self.unscaled / unit));
+        Some(Self { unscaled: kept.checked_mul(power(zeros.into())?)?, scale: 0 })
+    }
+
     /// The same number fitted into precision and scale; none when it has more digits.
     #[must_use]
     pub fn fit(self, precision: u8, scale: u8) -> Option<Self> {

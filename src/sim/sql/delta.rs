@@ -250,6 +250,24 @@ impl DeltaTable {
         Ok(version)
     }
 
+    /// Puts rows into the commit that made the table, as `CREATE TABLE ... AS SELECT` does: one commit, not two.
+    pub(crate) fn fill(&mut self, connection: &Connection, rows: Vec<Vec<Stored>>) -> Result<()> {
+        let Some(first) = self.commits.last_mut() else { return Ok(()) };
+        let version = first.version;
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        first.metrics.insert("numOutputRows".to_owned(), count);
+        let change = Change {
+            read_version: version,
+            removes: Vec::new(),
+            adds: rows,
+            reads: Reads::Nothing,
+            operation: String::new(),
+            parameters: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+        };
+        self.write(connection, version, &change)
+    }
+
     fn write(&self, connection: &Connection, version: i64, change: &Change) -> Result<()> {
         let mut remove =
             connection.prepare_cached(&format!("UPDATE {} SET _x = ? WHERE _r = ? AND _x IS NULL", self.storage))?;

@@ -132,6 +132,9 @@ impl Binder<'_> {
 
     /// A value on its way into a column: converted, and refused when NULL where NULL is not taken.
     pub(super) fn stored_as(&self, bound: &Bound, column: &Column) -> Result<String> {
+        if bound.ty != column.ty && bound.ty.is_numeric() && column.ty.is_integer() {
+            return Ok(self.number_into_column(bound, &column.ty).sql);
+        }
         let converted = self.coerce(bound, &column.ty, &column.name).map_err(|_| {
             SqlError::new(
                 "DELTA_FAILED_TO_MERGE_FIELDS",
@@ -186,17 +189,14 @@ impl Binder<'_> {
             ));
         }
         if wanted.len() != plan.columns.len() {
-            let kind =
-                if plan.columns.len() > wanted.len() { "TOO_MANY_DATA_COLUMNS" } else { "NOT_ENOUGH_DATA_COLUMNS" };
-            let names = |list: Vec<&str>| list.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-            let table = names(wanted.iter().map(|at| target.table.columns[*at].name.as_str()).collect());
-            let data = names(plan.columns.iter().map(|c| c.name.as_str()).collect());
+            let (table, data) = (wanted.len(), plan.columns.len());
+            let which = if data > table { "too many data columns" } else { "not enough data columns" };
             return Err(SqlError::new(
-                &format!("INSERT_COLUMN_ARITY_MISMATCH.{kind}"),
-                "21S01",
+                "DELTA_INSERT_COLUMN_ARITY_MISMATCH",
+                "42802",
                 format!(
-                    "Cannot write to {}, the reason is: Table columns: {table}. Data columns: {data}.",
-                    target.name.quoted()
+                    "Cannot write to '{}', {which}; target table has {table} column(s) but the inserted data has {data} column(s).",
+                    target.name
                 ),
             ));
         }
@@ -215,6 +215,13 @@ impl Binder<'_> {
                         window: false,
                     };
                     self.stored_as(&bound, column)?
+                }
+                None if !column.nullable && column.default.is_none() => {
+                    return Err(SqlError::new(
+                        "DELTA_INSERT_COLUMN_MISMATCH",
+                        "42802",
+                        format!("Column {} is not specified in INSERT.", column.name),
+                    ));
                 }
                 None => self.default_of(column)?,
             });

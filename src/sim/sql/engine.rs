@@ -351,6 +351,16 @@ impl Engine {
         delta.apply(&self.connection, change, user, now)
     }
 
+    /// Puts rows into the commit that made a table.
+    pub(crate) fn fill(&mut self, name: &TableName, rows: &[Vec<Value>]) -> Result<()> {
+        let table = self.catalog.table(name)?;
+        let stored =
+            |row: &Vec<Value>| row.iter().zip(&table.columns).map(|(value, c)| value.to_stored(&c.ty)).collect();
+        let (id, rows) = (table.facts.id, rows.iter().map(stored).collect());
+        let delta = self.deltas.get_mut(&id).ok_or_else(|| SqlError::table_not_found(&name.quoted()))?;
+        delta.fill(&self.connection, rows)
+    }
+
     /// The commits of a Delta table, oldest first; empty for a view.
     pub fn history(&self, name: &TableName) -> Result<&[Commit]> {
         let id = self.catalog.table(name)?.facts.id;

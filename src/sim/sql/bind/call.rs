@@ -175,11 +175,14 @@ impl Binder<'_> {
             "unix_timestamp" if args.is_empty() => Bound::literal(Value::Integer(self.now.timestamp()), T::BigInt),
             "round" if args.len() == 2 => {
                 let (value, places) = (bind(0)?, bind(1)?);
-                let kept = places.literal.as_ref().and_then(Value::integer).and_then(|n| u8::try_from(n).ok());
+                let kept = places.literal.as_ref().and_then(Value::integer).and_then(|n| i8::try_from(n).ok());
                 let rounded = self.routine(name, &[value.clone(), places], whole)?;
                 match (value.ty, kept) {
-                    (T::Decimal(p, s), Some(kept)) if kept < s => {
-                        self.coerce(&rounded, &T::Decimal(p - s + kept + 1, kept), name)?
+                    (T::Decimal(p, s), Some(kept)) => {
+                        // One digit more than before the point; as many zeros as were rounded away.
+                        let whole = (p - s + 1).max(if kept < 0 { kept.unsigned_abs() + 1 } else { 0 });
+                        let scale = u8::try_from(kept).unwrap_or(0).min(s);
+                        self.coerce(&rounded, &T::Decimal((whole + scale).min(38), scale), name)?
                     }
                     _ => rounded,
                 }

@@ -252,17 +252,21 @@ impl Binder<'_> {
                 Ok(value) => Bound::literal(value, to.clone()),
                 Err(_) if lenient => Bound::literal(Value::Null, to.clone()),
                 // Raised when it runs, so that a branch not taken raises nothing.
-                Err(_) => self.cast_call(bound, to, lenient),
+                Err(_) => self.cast_call(bound, to, if lenient { "try_cast" } else { "cast" }),
             });
         }
-        Ok(self.cast_call(bound, to, lenient))
+        Ok(self.cast_call(bound, to, if lenient { "try_cast" } else { "cast" }))
     }
 
-    fn cast_call(&self, bound: &Bound, to: &T, lenient: bool) -> Bound {
-        let name = if lenient { "try_cast" } else { "cast" };
+    /// A number on its way into a column of another number's type: what does not fit is told as such.
+    pub(crate) fn number_into_column(&self, bound: &Bound, to: &T) -> Bound {
+        self.cast_call(bound, to, "store")
+    }
+
+    fn cast_call(&self, bound: &Bound, to: &T, name: &str) -> Bound {
         let signature = Signature::encode(name, std::slice::from_ref(&bound.ty), to);
         let cast = Bound::over(format!("call({}, {})", quoted(&signature), bound.sql), to.clone(), [bound]);
-        if lenient { cast.maybe_null() } else { cast }
+        if name == "try_cast" { cast.maybe_null() } else { cast }
     }
 
     /// Brings operands to their common type.
@@ -328,9 +332,9 @@ impl Binder<'_> {
             Op::Multiply if matches!(b.ty, T::DayTime | T::YearMonth) => {
                 return self.routine("stretched", &[b.clone(), a.clone()], whole);
             }
-            Op::Multiply => return self.routine("*", &[a.clone(), b.clone()], whole),
-            Op::Divide => return self.routine("/", &[a.clone(), b.clone()], whole),
-            Op::Modulo => return self.routine("%", &[a.clone(), b.clone()], whole),
+            Op::Multiply => return self.routine("*", &self.operands(a, b, whole)?, whole),
+            Op::Divide => return self.routine("/", &self.operands(a, b, whole)?, whole),
+            Op::Modulo => return self.routine("%", &self.operands(a, b, whole)?, whole),
             Op::MyIntegerDivide | Op::DuckIntegerDivide => {
                 return self.routine("div", &[a.clone(), b.clone()], whole);
             }
@@ -367,7 +371,23 @@ impl Binder<'_> {
         if minus && clock(&a.ty) && (clock(&b.ty) || b.ty == T::String) || minus && a.ty == T::String && clock(&b.ty) {
             return self.routine("span", &[a.clone(), b.clone()], whole);
         }
-        self.routine(if minus { "-" } else { "+" }, &[a.clone(), b.clone()], whole)
+        self.routine(if minus { "-" } else { "+" }, &self.operands(a, b, whole)?, whole)
+    }
+
+    /// The operands of arithmetic. Beside a decimal, a whole number written as such has as many digits as it shows, not
+    /// as many as its type could hold.
+    fn operands(&self, a: &Bound, b: &Bound, whole: &Expr) -> Result<[Bound; 2]> {
+        let Expr::BinaryOp { left, right, .. } = whole else { return Ok([a.clone(), b.clone()]) };
+        let fitted = |bound: &Bound, expr: &Expr, other: &Bound| match &bound.literal {
+            Some(Value::Integer(n))
+                if matches!(other.ty, T::Decimal(..)) && bound.ty.is_integer() && is_number(expr) =>
+            {
+                let digits = u8::try_from(n.unsigned_abs().to_string().len()).unwrap_or(19);
+                self.convert(bound, &T::Decimal(digits, 0), false)
+            }
+            _ => Ok(bound.clone()),
+        };
+        Ok([fitted(a, left, b)?, fitted(b, right, a)?])
     }
 
     fn unary(&self, op: UnaryOperator, inner: &Expr, scope: &Scope<'_>, whole: &Expr) -> Result<Bound> {
@@ -555,4 +575,13 @@ fn unresolved(names: &[String], scope: &Scope<'_>) -> SqlError {
             known.join(", ")
         ),
     )
+}
+
+/// Whether an expression is a number as written, with or without a minus.
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, sqlparser::ast::Value::Number(..)),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => is_number(expr),
+        _ => false,
+    }
 }

@@ -5,6 +5,7 @@ use crate::sim::sql::cast;
 use crate::sim::sql::datetime::{self, Unit};
 use crate::sim::sql::decimal::Decimal;
 use crate::sim::sql::error::{Result, SqlError};
+use crate::sim::sql::parse::SUFFIXES;
 use crate::sim::sql::types::DataType;
 use crate::sim::sql::values::Value;
 use sqlparser::ast::{Expr, Interval, TypedString, Value as Literal};
@@ -104,7 +105,7 @@ impl Binder<'_> {
     }
 }
 
-/// INT, BIGINT or DECIMAL by size; with an exponent DOUBLE; suffixes `L`, `D`, `BD` and so on choose.
+/// INT, BIGINT or DECIMAL by size; with an exponent DOUBLE; the suffixes `L`, `S`, `Y`, `D`, `F` and `BD` choose.
 fn number(text: &str, long: bool) -> Result<Bound> {
     let wrong = || {
         SqlError::new(
@@ -113,14 +114,32 @@ fn number(text: &str, long: bool) -> Result<Bound> {
             format!("Numeric literal {text} is outside the valid range."),
         )
     };
-    if let Ok(n) = text.parse::<i64>() {
-        let ty = if !long && i32::try_from(n).is_ok() { DataType::Int } else { DataType::BigInt };
-        return Ok(Bound::literal(Value::Integer(n), ty));
+    let upper = text.to_uppercase();
+    let suffix = SUFFIXES.into_iter().find(|suffix| upper.ends_with(suffix)).unwrap_or(if long { "L" } else { "" });
+    let digits = upper.strip_suffix(suffix).unwrap_or(&upper);
+    let whole = |least: i64, most: i64, ty| {
+        let n = digits.parse::<i64>().ok().filter(|n| (least..=most).contains(n)).ok_or_else(wrong)?;
+        Ok(Bound::literal(Value::Integer(n), ty))
+    };
+    let double = |ty| Ok(Bound::literal(Value::Double(digits.parse().map_err(|_| wrong())?), ty));
+    match suffix {
+        "L" => return whole(i64::MIN, i64::MAX, DataType::BigInt),
+        "S" => return whole(i16::MIN.into(), i16::MAX.into(), DataType::SmallInt),
+        "Y" => return whole(i8::MIN.into(), i8::MAX.into(), DataType::TinyInt),
+        "D" => return double(DataType::Double),
+        "F" => return double(DataType::Float),
+        _ => {}
     }
-    if text.contains(['e', 'E']) {
-        return Ok(Bound::literal(Value::Double(text.parse().map_err(|_| wrong())?), DataType::Double));
+    if suffix.is_empty() {
+        if let Ok(n) = digits.parse::<i64>() {
+            let ty = if i32::try_from(n).is_ok() { DataType::Int } else { DataType::BigInt };
+            return Ok(Bound::literal(Value::Integer(n), ty));
+        }
+        if digits.contains('E') {
+            return double(DataType::Double);
+        }
     }
-    let exact = Decimal::parse(text).ok_or_else(wrong)?;
-    let digits = u8::try_from(exact.unscaled.unsigned_abs().to_string().len()).unwrap_or(38);
-    Ok(Bound::literal(Value::Decimal(exact), DataType::Decimal(digits.max(exact.scale).max(1), exact.scale)))
+    let exact = Decimal::parse(digits).ok_or_else(wrong)?;
+    let count = u8::try_from(exact.unscaled.unsigned_abs().to_string().len()).unwrap_or(38);
+    Ok(Bound::literal(Value::Decimal(exact), DataType::Decimal(count.max(exact.scale).max(1), exact.scale)))
 }

@@ -4,7 +4,7 @@ use super::numeric::order;
 use super::{Signature, user_error};
 use crate::sim::sql::decimal::Decimal;
 use crate::sim::sql::error::{Result, SqlError};
-use crate::sim::sql::types::{DataType as T, decimal_adjusted};
+use crate::sim::sql::types::{DataType as T, decimal_bounded};
 use crate::sim::sql::values::{Value, as_double};
 use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
@@ -80,7 +80,7 @@ pub(crate) fn check(name: &str, args: &[T]) -> Option<Aggregation> {
             _ => return None,
         },
         (Kind::Average, 1) => match first {
-            T::Decimal(p, s) => (vec![first], decimal_adjusted(u16::from(p) + 4, u16::from(s) + 4)),
+            T::Decimal(p, s) => (vec![first], decimal_bounded(p + 4, s + 4)),
             ty if ty.is_numeric() || matches!(ty, T::String | T::Void) => (vec![T::Double], T::Double),
             _ => return None,
         },

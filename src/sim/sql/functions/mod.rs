@@ -122,6 +122,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Routine> {
 }
 
 const CASTS: &[Routine] = &[
+    lenient("store", (1, 1), |_| None, |s, v| cast::into_column(&v[0], &s.args[0], &s.result)),
     lenient("cast", (1, 1), |_| None, |s, v| cast::cast(&v[0], &s.args[0], &s.result)),
     lenient("try_cast", (1, 1), |_| None, |s, v| Ok(cast::cast(&v[0], &s.args[0], &s.result).unwrap_or(Value::Null))),
 ];

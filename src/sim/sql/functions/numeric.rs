@@ -293,6 +293,7 @@ fn positive_remainder(s: &Signature, v: &[Value]) -> Result<Value> {
 
 fn whole_types(args: &[T]) -> Checked {
     Some(match &args[0] {
+        T::Decimal(_, 0) => (vec![args[0].clone()], args[0].clone()),
         T::Decimal(p, s) => (vec![T::Decimal(*p, *s)], T::Decimal((p - s + 1).min(38), 0)),
         ty if ty.is_integer() => (vec![T::BigInt], T::BigInt),
         _ => (vec![T::Double], T::BigInt),
@@ -311,6 +312,8 @@ fn round_types(args: &[T]) -> Checked {
     let ty = match &args[0] {
         T::String => T::Double,
         T::Decimal(p, s) if args.len() == 1 => T::Decimal((p - s + 1).min(38), 0),
+        // Wide enough for a carry; the caller, who knows how many places, narrows it.
+        T::Decimal(p, s) => T::Decimal((p + 1).min(38), *s),
         ty if ty.is_numeric() => ty.clone(),
         _ => return None,
     };
@@ -323,7 +326,8 @@ fn round(s: &Signature, v: &[Value]) -> Result<Value> {
     match &v[0] {
         Value::Decimal(d) => {
             let at = u8::try_from(places.clamp(0, i64::from(d.scale))).unwrap_or(0);
-            fitted(d.rescale(at), &s.result)
+            let zeros = u8::try_from(-places.clamp(-38, 0)).unwrap_or(0);
+            fitted(d.rounded_to(at, zeros), &s.result)
         }
         Value::Double(d) => {
             let digits = Decimal::parse(&format!("{d:e}"));

@@ -61,7 +61,12 @@ fn tokens(sql: &str, constant: Constant<'_>) -> Result<Vec<TokenWithSpan>> {
             out.push(TokenWithSpan::new(Token::SingleQuotedString(text), span));
             continue;
         }
-        let token = with_suffix(unescaped(token));
+        let mut token = with_suffix(unescaped(token));
+        if let Token::Number(digits, false) = &mut token.token
+            && let Some(suffix) = rest.next_if(|next| next.span.start == token.span.end && is_suffix(&next.token))
+        {
+            digits.push_str(&suffix.token.to_string());
+        }
         if token.token == Token::AtSign
             && let Some(version) = rest.peek().and_then(version_of)
         {
@@ -122,15 +127,24 @@ fn is_raw_prefix(token: &Token) -> bool {
     matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("r"))
 }
 
-/// `1L` is a BIGINT, which the tokenizer takes for a word.
+/// The letters behind a number that choose its type, longest first.
+pub(crate) const SUFFIXES: [&str; 6] = ["BD", "L", "S", "Y", "D", "F"];
+
+/// Whether a token is nothing but the suffix of a number.
+fn is_suffix(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && SUFFIXES.contains(&word.value.to_uppercase().as_str()))
+}
+
+/// `1L` and `2.5D` are numbers, which the tokenizer takes for words.
 fn with_suffix(mut token: TokenWithSpan) -> TokenWithSpan {
     if let Token::Word(word) = &token.token
         && word.quote_style.is_none()
-        && let Some(digits) = word.value.strip_suffix(['L', 'l'])
+        && let digits = word.value.trim_end_matches(|c: char| c.is_ascii_alphabetic())
         && !digits.is_empty()
-        && digits.bytes().all(|b| b.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && SUFFIXES.contains(&word.value[digits.len()..].to_uppercase().as_str())
     {
-        token.token = Token::Number(digits.to_owned(), true);
+        token.token = Token::Number(word.value.clone(), false);
     }
     token
 }
