@@ -8,6 +8,7 @@ pub mod config;
 pub mod databricks;
 pub mod domain;
 pub mod keymap;
+pub mod ledger;
 pub mod operations;
 pub mod runtime;
 pub mod screens;

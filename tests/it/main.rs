@@ -13,6 +13,7 @@ mod cli;
 mod client;
 mod fleet_commands;
 mod keys;
+mod ledger;
 #[cfg(unix)]
 mod pty;
 mod reference;

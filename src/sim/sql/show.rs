@@ -53,11 +53,12 @@ impl Binder<'_> {
                     rows,
                 ))
             }
-            Describe::History(levels) => {
+            Describe::History { name: levels, limit } => {
                 let (name, table) = self.seen(levels)?;
                 self.engine().catalog().require_select(self.user(), &name)?;
                 let delta = self.engine().delta(table.facts.id).map_err(|_| not_delta(&name))?;
-                Ok(StatementResult::table(&history_columns(), delta.commits.iter().rev().map(history_row).collect()))
+                let newest = delta.commits.iter().rev().take(limit.unwrap_or(usize::MAX));
+                Ok(StatementResult::table(&history_columns(), newest.map(history_row).collect()))
             }
             Describe::Detail(levels) => {
                 let (name, table) = self.seen(levels)?;

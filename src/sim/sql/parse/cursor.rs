@@ -110,6 +110,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A number of rows.
+    pub(super) fn count(&mut self) -> Result<usize> {
+        match self.peek() {
+            Token::Number(digits, _) => {
+                let count = digits.parse().map_err(|_| self.unexpected("a number of rows"))?;
+                self.parser.next_token();
+                Ok(count)
+            }
+            _ => Err(self.unexpected("a number of rows")),
+        }
+    }
+
     pub(super) fn expr(&mut self) -> Result<Expr> {
         self.parser.parse_expr().map_err(from_parser)
     }

@@ -391,7 +391,9 @@ fn grant(c: &mut Cursor<'_>) -> Result<Statement> {
 
 fn describe(c: &mut Cursor<'_>) -> Result<Statement> {
     if c.eat_words("HISTORY") {
-        return Ok(Statement::Describe(Describe::History(c.name()?)));
+        let name = c.name()?;
+        let limit = if c.eat_words("LIMIT") { Some(c.count()?) } else { None };
+        return Ok(Statement::Describe(Describe::History { name, limit }));
     }
     if c.eat_words("DETAIL") {
         return Ok(Statement::Describe(Describe::Detail(c.name()?)));

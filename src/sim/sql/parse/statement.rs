@@ -65,7 +65,7 @@ pub(crate) enum AlterTable {
 #[derive(Debug, Clone)]
 pub(crate) enum Describe {
     Table { name: Vec<String>, extended: bool },
-    History(Vec<String>),
+    History { name: Vec<String>, limit: Option<usize> },
     Detail(Vec<String>),
     Query(Box<Query>),
 }
