@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use super::config::ConfigCommand;
+use super::ledger::LedgerCommand;
 use super::output::{Color, Format};
 use super::pipelines::PipelinesFlags;
 use super::run::RunCommand;
@@ -91,6 +92,11 @@ pub enum Command {
     Config(ConfigCommand),
     /// Write a first configuration from the profiles of .databrickscfg.
     Init,
+    /// Tell who you are in each workspace, and what you may do there.
+    Whoami(super::whoami::WhoamiFlags),
+    /// The shared record: make it, look at it, seal it, prove it, hand it to an auditor.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Open the console on simulated workspaces that this process serves.
     Demo(super::demo::DemoFlags),
     /// Serve simulated workspaces over HTTP on loopback, until SIGTERM.

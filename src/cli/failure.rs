@@ -23,12 +23,14 @@ pub enum Kind {
     Refused,
     /// An operation can neither go on nor back without a person.
     Stuck,
+    /// A check has found something.
+    Finding,
 }
 
 impl Kind {
     /// All kinds, in the order of their exit codes.
-    pub const ALL: [Self; 7] =
-        [Self::Internal, Self::User, Self::Config, Self::Auth, Self::Remote, Self::Refused, Self::Stuck];
+    pub const ALL: [Self; 8] =
+        [Self::Internal, Self::User, Self::Config, Self::Auth, Self::Remote, Self::Refused, Self::Stuck, Self::Finding];
 
     /// The exit code. 2 is what clap and most tools use for a wrong command line.
     pub fn exit_code(self) -> u8 {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Remote => 5,
             Self::Refused => 6,
             Self::Stuck => 7,
+            Self::Finding => 8,
         }
     }
 
@@ -53,6 +56,7 @@ impl Kind {
             Self::Remote => "a workspace did not answer, or answered with an error",
             Self::Refused => "a policy or a safety rule forbids it; nothing was changed",
             Self::Stuck => "an operation can go neither on nor back without a person",
+            Self::Finding => "a check has found that something is not as it must be",
         }
     }
 }

@@ -6,6 +6,7 @@ mod console;
 pub mod demo;
 pub mod failure;
 pub mod init;
+pub mod ledger;
 pub mod output;
 pub mod pipelines;
 pub mod reference;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod sweep;
 pub mod table;
 pub mod watch;
+pub mod whoami;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -117,6 +119,8 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
         Command::Replay(flags) => replay::run(flags, context),
         Command::Config(command) => config::run(command, context),
         Command::Init => init::run(context),
+        Command::Whoami(flags) => whoami::run(flags, context),
+        Command::Ledger(command) => ledger::run(command, context),
         Command::Sim(flags) => sim::run(flags, context),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::args::Arguments;
 use super::failure::Kind;
 use super::output::schema_of;
-use super::{config, init, pipelines, replay, run, runs, status, watch};
+use super::{config, init, ledger, pipelines, replay, run, runs, status, watch, whoami};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
 use crate::domain::sql::{NamedStatement, Repeats};
@@ -30,6 +30,12 @@ pub fn documents() -> Vec<(String, Value)> {
         schema_of::<config::Checked>(),
         schema_of::<config::Shown>(),
         schema_of::<init::Made>(),
+        schema_of::<whoami::Whoami>(),
+        schema_of::<ledger::Initialized>(),
+        schema_of::<ledger::LedgerStatus>(),
+        schema_of::<ledger::SealMade>(),
+        schema_of::<ledger::Verified>(),
+        schema_of::<ledger::Exported>(),
     ];
     schemas.into_iter().map(|schema| (file_name(schema["$id"].as_str().unwrap_or_default()), schema)).collect()
 }

@@ -4,6 +4,7 @@
 //! simulator and the client each spell the wire on their own, so that a wrong name cannot hide in both).
 //! Serde forms here serve recordings and the local store alone.
 
+pub mod authority;
 pub mod clock;
 pub mod credential;
 pub mod danger;

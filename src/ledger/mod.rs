@@ -5,7 +5,9 @@
 //! against a warehouse and against an engine in memory.
 
 pub mod book;
+pub mod export;
 pub mod init;
+pub mod journal;
 pub mod lease;
 pub mod place;
 pub mod rows;

@@ -25,6 +25,11 @@ impl Place {
         &self.schema
     }
 
+    /// Whether rows are written under their actors' own identity.
+    pub fn is_direct(&self) -> bool {
+        !self.procedures
+    }
+
     /// A statement on the ledger's own tables. One that changes rows becomes the call of its procedure where the ledger is
     /// written through procedures.
     pub fn ask(&self, named: &'static NamedStatement) -> Ask {

@@ -28,7 +28,7 @@ pub const CREATE_LEASE: NamedStatement = NamedStatement::idempotent(
     "ledger.create.lease",
     "CREATE TABLE IF NOT EXISTS {lease} (product STRING NOT NULL, holder STRING, nonce STRING, fence BIGINT NOT NULL, \
      op_id STRING, acquired_at TIMESTAMP, expires_at TIMESTAMP) USING DELTA TBLPROPERTIES (\
-     'delta.enableDeletionVectors' = 'true', 'delta.enableRowTracking' = 'true', 'delta.isolationLevel' = 'Serializable')",
+     'delta.enableDeletionVectors' = 'true', 'delta.isolationLevel' = 'Serializable')",
     &[],
 );
 

@@ -13,6 +13,7 @@ pub mod engine;
 pub(crate) mod fixture;
 pub mod journal;
 pub mod kind;
+pub mod needs;
 pub mod pipeline;
 pub mod plan;
 pub mod planning;
@@ -20,6 +21,7 @@ pub mod refusal;
 pub mod repair;
 pub mod run_now;
 pub mod step;
+pub mod unlock;
 
 pub use canonical::{Unhashable, canonical, digest};
 pub use journal::{Actor, Event, Recorded};

@@ -1,9 +1,13 @@
 //! Where the program touches the world: the clock, the terminal, the poller, signals.
 
+pub mod authority;
 pub mod clock;
 pub mod connect;
 pub mod console;
+pub mod delivery;
+pub mod entropy;
 pub mod keeper;
+pub mod ledger;
 pub mod poller;
 pub mod recording;
 pub mod session;

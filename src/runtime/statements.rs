@@ -2,10 +2,7 @@
 
 use crate::domain::sql::NamedStatement;
 
-/// The lists of the rooms.
-const LISTS: &[&[&NamedStatement]] = &[];
-
 /// Every statement that lakeshift may send, in the order of its rooms.
 pub fn all() -> Vec<&'static NamedStatement> {
-    LISTS.iter().flat_map(|list| list.iter().copied()).collect()
+    [crate::ledger::statements::all()].concat()
 }

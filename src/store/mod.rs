@@ -19,7 +19,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 pub use journal::{Health, Journal, Owner, Record};
-pub use outbox::OutboxRow;
+pub use outbox::{OutboxRow, Waiting};
 pub use write::Written;
 
 use crate::operations::Unhashable;

@@ -25,7 +25,7 @@ use super::statements;
 use super::tables::Table;
 
 /// How many seals are read by one statement.
-const SEALS_AT_ONCE: i64 = 200;
+const SEALS_AT_ONCE: i64 = 50;
 
 /// What came of sealing.
 #[derive(Clone, Debug, PartialEq, Eq)]

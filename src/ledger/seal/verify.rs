@@ -16,9 +16,8 @@ const LATE_US: i64 = 3_600_000_000;
 const ROUNDING_MS: i64 = 1_000;
 
 /// Operations of a table's life that change no row.
-const UPKEEP: [&str; 9] = [
+const UPKEEP: [&str; 8] = [
     "CREATE TABLE",
-    "CREATE OR REPLACE TABLE",
     "OPTIMIZE",
     "VACUUM START",
     "VACUUM END",

@@ -1,6 +1,8 @@
 //! The ledger against the simulator's SQL engine, under Delta's rules of snapshots and conflicts.
 
 mod book;
+mod commands;
+mod delivery;
 mod installation;
 mod lease;
 mod seal;

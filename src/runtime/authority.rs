@@ -1,0 +1,59 @@
+//! Reads the rights that acts need, and judges them before the acts.
+
+use std::collections::BTreeMap;
+
+use crate::databricks::{Client, Error};
+use crate::domain::authority::{Need, Rights, Verdict, judge};
+use crate::domain::identity::Identity;
+use crate::domain::permission::Governed;
+use crate::domain::sql::QualifiedName;
+use crate::domain::unity::Securable;
+
+/// Judges needs in order; the rights on each object are read once. Rights that cannot be read make no error but an honest
+/// "unknown": the act itself will tell.
+pub async fn judge_all(client: &Client, identity: &Identity, needs: &[Need]) -> Vec<(Need, Verdict)> {
+    let mut read: BTreeMap<String, Rights> = BTreeMap::new();
+    let mut judged = Vec::new();
+    for need in needs {
+        let key = match need {
+            Need::Level { kind, id, .. } => format!("{kind:?} {id}"),
+            Need::Privilege { kind, name, .. } => format!("{kind:?} {name}"),
+        };
+        let rights = match read.get(&key) {
+            Some(rights) => rights.clone(),
+            None => {
+                let rights = match need {
+                    Need::Level { kind, id, .. } => levels(client, *kind, id).await,
+                    Need::Privilege { kind, name, .. } => grants(client, *kind, name).await,
+                };
+                read.insert(key, rights.clone());
+                rights
+            }
+        };
+        judged.push((need.clone(), judge(identity, need, &rights)));
+    }
+    judged
+}
+
+fn unreadable(error: &Error) -> Rights {
+    Rights::Unreadable { why: format!("its rights cannot be read: {}", error.brief()) }
+}
+
+async fn levels(client: &Client, kind: Governed, id: &str) -> Rights {
+    client.permissions(kind, id).await.map_or_else(|error| unreadable(&error), Rights::Levels)
+}
+
+async fn grants(client: &Client, kind: Securable, name: &QualifiedName) -> Rights {
+    let grants = match client.effective_grants(kind, name, None).await {
+        Ok(grants) => grants,
+        Err(error) => return unreadable(&error),
+    };
+    // An owner that cannot be read is one right less that is known of, no more.
+    let owner = match kind {
+        Securable::Catalog => client.catalog(name).await.ok().and_then(|found| found.owner),
+        Securable::Schema => client.schema(name).await.ok().and_then(|found| found.owner),
+        Securable::Table => client.table(name).await.ok().and_then(|found| found.owner),
+        Securable::Volume | Securable::Function => None,
+    };
+    Rights::Grants { grants, owner }
+}

@@ -1,0 +1,367 @@
+//! From the configuration to the ledger: the warehouse that runs its statements, under the credential of the role `ledger`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::config::dialect::ledger::{LedgerEntry, LedgerForm};
+use crate::databricks::{Client, Outcome, Statement, StatementError};
+use crate::domain::Instant;
+use crate::domain::authority::Need;
+use crate::domain::clock::Clock;
+use crate::domain::credential::Role;
+use crate::domain::ids::WarehouseId;
+use crate::domain::permission::Governed;
+use crate::domain::request::Lane;
+use crate::domain::sql::{BadName, QualifiedName, Rows};
+use crate::domain::unity::Securable;
+use crate::ledger::init::{LedgerRole, Member};
+use crate::ledger::journal::{NoJournal, journal as journal_of, rows_of};
+use crate::ledger::lease::{self, Standing, Tenure, Tick};
+use crate::ledger::sql::Ask;
+use crate::ledger::{Happened, Ledger, LedgerRow, Place, Sql, SqlTrouble, Table};
+use crate::operations::journal::Recorded;
+use crate::operations::plan::{OperationId, Plan};
+use crate::runtime::connect::{ConnectError, Link};
+use crate::store::{self, OutboxRow};
+
+/// How long a statement of the ledger may take, the start of a cold warehouse included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long the first answer may hold the connection open: the ledger's statements are short.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Why there is no ledger to speak to.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLedger {
+    /// The fleet's file has none.
+    #[error("no ledger is configured")]
+    NotConfigured,
+    /// The workspace through which it is reached cannot be spoken to.
+    #[error("the ledger's workspace {workspace} cannot be reached: {source}")]
+    Unreachable {
+        /// The workspace.
+        workspace: String,
+        /// Why.
+        source: Arc<ConnectError>,
+    },
+    /// Its catalog or schema can be no name.
+    #[error("the ledger's place: {0}")]
+    Place(#[from] BadName),
+}
+
+/// A SQL warehouse as the ledger's port.
+#[derive(Clone)]
+pub struct Warehouse {
+    client: Client,
+    id: WarehouseId,
+}
+
+impl Sql for Warehouse {
+    async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
+        let mut statement = Statement::new(ask.named, self.id.clone());
+        statement.parts.clone_from(&ask.parts);
+        (statement.wait, statement.patience) = (WAIT, PATIENCE);
+        for (name, value) in &ask.parameters {
+            statement = statement.bind(name, value.clone());
+        }
+        self.client.execute(&statement).await.map_err(|error| trouble(&error))
+    }
+}
+
+fn trouble(error: &StatementError) -> SqlTrouble {
+    let happened = match error.outcome() {
+        Outcome::DidNotHappen => Happened::No,
+        Outcome::Unknown => Happened::Unknown,
+    };
+    SqlTrouble { message: error.to_string(), fault: error.fault(), happened }
+}
+
+/// Where the ledger is.
+///
+/// # Errors
+/// When the fleet has none, or its names can be none.
+pub fn place(config: &Config) -> Result<(&LedgerEntry, Place), NoLedger> {
+    let entry = config.fleet.ledger.as_ref().ok_or(NoLedger::NotConfigured)?;
+    let procedures = entry.form == LedgerForm::Procedures;
+    Ok((entry, Place::new(entry.catalog.as_str(), entry.schema.as_str(), procedures)?))
+}
+
+/// The ledger, through the client that one of the links has for the role `ledger`. Nothing is sent yet.
+///
+/// # Errors
+/// When there is none, or none that can be spoken to.
+pub fn open(config: &Config, links: &[Link]) -> Result<Ledger<Warehouse>, NoLedger> {
+    let (entry, place) = place(config)?;
+    let link = links.iter().find(|link| link.workspace().name.as_str() == entry.workspace.as_str());
+    let client = link
+        .ok_or(NoLedger::NotConfigured)?
+        .client(Role::Ledger)
+        .map_err(|source| NoLedger::Unreachable { workspace: entry.workspace.to_string(), source })?;
+    let warehouse = Warehouse { client: client.in_lane(Lane::Act), id: WarehouseId::new(&entry.warehouse) };
+    Ok(Ledger::new(warehouse, place))
+}
+
+/// Who is granted what with the ledger, as the fleet's file says.
+pub fn members(entry: &LedgerEntry) -> Vec<Member> {
+    let roles = &entry.roles;
+    let groups = [
+        (LedgerRole::Viewer, &roles.viewer),
+        (LedgerRole::Operator, &roles.operator),
+        (LedgerRole::Captain, &roles.captain),
+        (LedgerRole::Approver, &roles.approver),
+        (LedgerRole::Deployer, &roles.deployer),
+    ];
+    let member = |role: LedgerRole| move |name: &String| Member { principal: name.clone(), role };
+    groups.into_iter().flat_map(|(role, names)| names.iter().map(member(role))).collect()
+}
+
+/// The rights that whoever acts needs on the ledger, beside those on what is acted on.
+pub fn needs(entry: &LedgerEntry, place: &Place) -> Vec<Need> {
+    let privilege = |kind: Securable, name: &QualifiedName, privilege: &str| Need::Privilege {
+        kind,
+        name: name.clone(),
+        privilege: privilege.to_owned(),
+    };
+    let schema = place.schema();
+    let id = entry.warehouse.clone();
+    let mut needs = vec![Need::Level { kind: Governed::Warehouse, id, level: "CAN_USE".to_owned() }];
+    needs.extend(schema.parent().map(|catalog| privilege(Securable::Catalog, &catalog, "USE CATALOG")));
+    needs.push(privilege(Securable::Schema, schema, "USE SCHEMA"));
+    needs.push(privilege(Securable::Schema, schema, "SELECT"));
+    let tables = [Table::Operation, Table::OperationStep, Table::StepResult, Table::AuditEvent];
+    for table in tables {
+        let (kind, leaf, right) = if place.is_direct() {
+            (Securable::Table, table.name().to_owned(), "MODIFY")
+        } else {
+            (Securable::Function, format!("append_{}", table.name()), "EXECUTE")
+        };
+        needs.extend(schema.child(&leaf).ok().map(|name| privilege(kind, &name, right)));
+    }
+    needs
+}
+
+/// The outbox's rows of a journal entry: what the operator writes in the transaction of the entry itself.
+pub fn outbox_rows(plan: &Plan, entry: &Recorded) -> Vec<OutboxRow> {
+    let rows = rows_of(plan, entry).unwrap_or_else(|error| {
+        tracing::error!(%error, operation = %plan.id, seq = entry.seq, "an entry cannot be told to the ledger");
+        Vec::new()
+    });
+    rows.iter().map(|row| outbox_row(row, plan, entry)).collect()
+}
+
+fn outbox_row(row: &LedgerRow, plan: &Plan, entry: &Recorded) -> OutboxRow {
+    OutboxRow {
+        id: row.id.clone(),
+        table: row.table.name().to_owned(),
+        body: serde_json::to_string(row).unwrap_or_default(),
+        operation: Some(plan.id),
+        seq: Some(entry.seq),
+    }
+}
+
+/// How long to wait for a lease that another holds before saying who has it.
+const LEASE_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The shortest pause between two questions for a lease.
+const LEASE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Both clocks of this machine.
+pub struct Ticks {
+    started: tokio::time::Instant,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ticks {
+    /// Clocks that begin now.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { started: tokio::time::Instant::now(), clock }
+    }
+
+    /// The present moment by both.
+    pub fn now(&self) -> Tick {
+        let elapsed = self.started.elapsed().as_millis();
+        Tick { monotonic_ms: u64::try_from(elapsed).unwrap_or(u64::MAX), at: self.clock.now() }
+    }
+}
+
+/// Why a lease is not held.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHeld {
+    /// Another has it.
+    #[error("{product} is held by {holder}")]
+    Held {
+        /// The product.
+        product: String,
+        /// Their name, harmless to show.
+        holder: String,
+    },
+    /// The ledger did not say so.
+    #[error("the lease was not obtained: {0}")]
+    Trouble(String),
+}
+
+/// Takes a lease for something short, waiting a while if another has it. The nonce must be fresh.
+///
+/// # Errors
+/// When it is not held in the end.
+pub async fn hold<S: Sql>(
+    ledger: &Ledger<S>,
+    product: &str,
+    op_id: &str,
+    nonce: &str,
+    ticks: &Ticks,
+) -> Result<Tenure, NotHeld> {
+    let mut tenure = Tenure::new(product, op_id, nonce);
+    let give_up = tokio::time::Instant::now() + LEASE_PATIENCE;
+    loop {
+        while lease::step(&mut tenure, ledger, &|| ticks.now()).await {}
+        let too_late = tokio::time::Instant::now() >= give_up;
+        match tenure.standing(ticks.now()) {
+            Standing::Holding { .. } => return Ok(tenure),
+            Standing::Observing { left_ms } => tokio::time::sleep(Duration::from_millis(left_ms)).await,
+            Standing::HeldBy { holder, .. } if too_late => {
+                return Err(NotHeld::Held { product: product.to_owned(), holder });
+            }
+            Standing::Lost(_) | Standing::Released | Standing::Releasing => {
+                return Err(NotHeld::Trouble("it was lost again at once".to_owned()));
+            }
+            Standing::Unknown { .. } | Standing::Taking if too_late => {
+                return Err(NotHeld::Trouble(tenure.trouble().unwrap_or("the ledger did not answer").to_owned()));
+            }
+            Standing::Unknown { .. } | Standing::Taking | Standing::HeldBy { .. } => {
+                let left = tenure.wake_at_ms().saturating_sub(ticks.now().monotonic_ms);
+                tokio::time::sleep(Duration::from_millis(left).max(LEASE_PAUSE)).await;
+            }
+        }
+    }
+}
+
+/// Gives a lease back, as far as the ledger answers; otherwise it ends by itself.
+pub async fn give_back<S: Sql>(tenure: &mut Tenure, ledger: &Ledger<S>, ticks: &Ticks) {
+    tenure.release();
+    while lease::step(tenure, ledger, &|| ticks.now()).await {}
+}
+
+/// Why an operation cannot be taken over from the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdopted {
+    /// The ledger does not answer.
+    #[error(transparent)]
+    Ledger(#[from] SqlTrouble),
+    /// What it has is no whole journal.
+    #[error(transparent)]
+    Journal(#[from] NoJournal),
+    /// Another version of this program planned it.
+    #[error(
+        "the operation was planned by another version of lakeshift: it can be shown and exported, not gone on with"
+    )]
+    Foreign,
+    /// The local journal.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Brings an operation of another home into this one's journal, where the operator takes it up: plan and entries as the
+/// ledger has them. Nothing is written to the ledger, which has all of it. An operation that is here already stays as it is.
+///
+/// # Errors
+/// When it is not whole, not of this version, or its subject is in hand here.
+pub async fn adopt<S: Sql>(
+    ledger: &Ledger<S>,
+    journal: &mut store::Journal,
+    operation: OperationId,
+    now: Instant,
+) -> Result<(), NotAdopted> {
+    if journal.record(operation, now)?.is_some() {
+        return Ok(());
+    }
+    let rows = ledger.operation(&operation.to_string()).await?;
+    let found = journal_of(&operation.to_string(), rows)?;
+    let plan = found.plan.known().ok_or(NotAdopted::Foreign)?;
+    journal.begin(plan, &found.journal, &[], now)?;
+    Ok(journal.release(operation)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixture::now;
+    use crate::domain::sql::{Column, Fault};
+    use crate::domain::ulid::Ulid;
+    use crate::operations::fixture;
+    use crate::operations::journal::{Actor, Direction, Event};
+
+    /// A ledger that answers every question with the same rows of the audit.
+    struct Audit(Vec<LedgerRow>);
+
+    impl Sql for Audit {
+        async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
+            if ask.named.name != "ledger.operation" {
+                return Err(SqlTrouble { message: "no".into(), fault: Fault::Other, happened: Happened::No });
+            }
+            let mut names: Vec<String> = Table::AuditEvent.spec().columns.iter().map(|c| c.name.to_owned()).collect();
+            names.extend(["actor", "recorded_at", "content_hash"].map(str::to_owned));
+            let cell = |row: &LedgerRow, name: &str| match name {
+                "actor" => Some("ana@example.test".to_owned()),
+                "recorded_at" => Some("7".to_owned()),
+                "content_hash" => Some(row.content_hash.clone()),
+                _ => row.columns.get(name).cloned().flatten(),
+            };
+            let cells = self.0.iter().map(|row| names.iter().map(|name| cell(row, name)).collect()).collect();
+            let column = |name: &String| Column { name: name.clone(), type_text: "STRING".into() };
+            Ok(Rows { statement: "s".into(), columns: names.iter().map(column).collect(), cells })
+        }
+    }
+
+    fn planned() -> (Plan, Vec<Recorded>) {
+        let plan = crate::operations::cancel::plan(&fixture::planning(), &fixture::active_run()).expect("a plan");
+        let events = [
+            Event::Planned { digest: plan.digest().expect("a digest") },
+            Event::Intended { step: 0, direction: Direction::Do, attempt: 1 },
+        ];
+        let entry = |(event, seq): (Event, u64)| Recorded {
+            op_id: plan.id,
+            seq,
+            event_id: Ulid::new(1_000 + seq, 1),
+            at: now(),
+            actor: Actor("ana@laptop".to_owned()),
+            event,
+        };
+        let entries = events.into_iter().zip(1..).map(entry).collect();
+        (plan, entries)
+    }
+
+    fn audit(plan: &Plan, entries: &[Recorded]) -> Ledger<Audit> {
+        let rows = entries.iter().flat_map(|entry| outbox_rows(plan, entry));
+        let rows = rows.filter(|row| row.table == "audit_event");
+        let rows = rows.map(|row| serde_json::from_str(&row.body).expect("a row")).collect();
+        Ledger::new(Audit(rows), Place::new("ops", "release", false).expect("names"))
+    }
+
+    #[tokio::test]
+    async fn another_home_goes_on_with_what_the_ledger_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = store::Journal::open(folder.path(), Ulid::new(1, 1), "bob@desk").expect("opens");
+        let (plan, entries) = planned();
+        let ledger = audit(&plan, &entries);
+        for _ in 0..2 {
+            adopt(&ledger, &mut journal, plan.id, now()).await.expect("adopted");
+        }
+        let record = journal.record(plan.id, now()).expect("reads").expect("it is here");
+        assert_eq!((record.plan.known(), &record.journal), (Some(&plan), &entries));
+        assert_eq!(journal.waiting().expect("counts").rows, 0, "the ledger has it all");
+        assert_eq!(journal.take(plan.id, now()).expect("free to take"), None);
+    }
+
+    #[tokio::test]
+    async fn half_a_journal_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = store::Journal::open(folder.path(), Ulid::new(1, 1), "bob@desk").expect("opens");
+        let (plan, entries) = planned();
+        let ledger = audit(&plan, &entries[1..]);
+        let error = adopt(&ledger, &mut journal, plan.id, now()).await.expect_err("the plan is not there");
+        assert!(matches!(error, NotAdopted::Journal(NoJournal::Gap(1))), "{error}");
+        assert!(journal.record(plan.id, now()).expect("reads").is_none());
+    }
+}

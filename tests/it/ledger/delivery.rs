@@ -1,0 +1,123 @@
+//! The outbox on its way to the ledger.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lakeshift::domain::ulid::Ulid;
+use lakeshift::ledger::{LedgerRow, Table};
+use lakeshift::runtime::delivery::{Delivery, Turn};
+use lakeshift::store::{Journal, OutboxRow};
+
+use super::{Desk, block_on, event};
+
+fn start() -> DateTime<Utc> {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+/// A journal's file with rows that wait.
+fn journal(folder: &tempfile::TempDir, rows: &[LedgerRow]) -> Journal {
+    let mut journal = Journal::open(folder.path(), Ulid::new(1, 1), "ana@laptop").unwrap();
+    let row = |row: &LedgerRow| OutboxRow {
+        id: row.id.clone(),
+        table: row.table.name().to_owned(),
+        body: serde_json::to_string(row).unwrap(),
+        operation: None,
+        seq: None,
+    };
+    journal.post(&rows.iter().map(row).collect::<Vec<_>>(), start()).unwrap();
+    journal
+}
+
+fn stored(desk: &Desk) -> Vec<String> {
+    let ledger = desk.of("root").ledger();
+    let version = block_on(ledger.version(Table::AuditEvent)).unwrap();
+    let rows = block_on(ledger.read(Table::AuditEvent, version)).unwrap();
+    rows.into_iter().map(|row| row.id).collect()
+}
+
+#[test]
+fn what_waits_is_delivered_in_its_order_and_acknowledged() {
+    let desk = Desk::installed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = journal(&folder, &[event("a1", "planned"), event("a2", "approved"), event("a3", "intended")]);
+    let mut delivery = Delivery::new(desk.of("ana").ledger());
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Delivered(3));
+    assert_eq!((delivery.state().waiting, delivery.state().delivered_at), (0, Some(start())));
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Idle);
+    assert_eq!(stored(&desk), ["a1", "a2", "a3"]);
+    assert!(outbox.pending(10).unwrap().is_empty());
+}
+
+#[test]
+fn while_the_ledger_does_not_answer_the_outbox_holds_and_says_so() {
+    let desk = Desk::installed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = journal(&folder, &[event("a1", "planned")]);
+    let ana = desk.of("ana");
+    *ana.losses.lock().unwrap() = 8;
+    let mut delivery = Delivery::new(ana.ledger());
+    let mut now = start();
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        assert_eq!(block_on(delivery.turn(&mut outbox, now)).unwrap(), Turn::Failed);
+        let state = delivery.state().clone();
+        assert_eq!((state.waiting, state.oldest_at, state.needs_person), (1, Some(start()), false));
+        assert_eq!(state.trouble.as_deref(), Some("the answer was lost"));
+        let retry_at = state.retry_at.unwrap();
+        pauses.push((retry_at - now).num_seconds());
+        assert_eq!(block_on(delivery.turn(&mut outbox, retry_at - TimeDelta::seconds(1))).unwrap(), Turn::Waiting);
+        now = retry_at;
+    }
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    // Another process with the same home goes on where this one stopped; readers see the row once.
+    drop(outbox);
+    let mut outbox = Journal::open(folder.path(), Ulid::new(2, 2), "ana@laptop").unwrap();
+    let mut delivery = Delivery::new(ana.ledger());
+    assert_eq!(block_on(delivery.turn(&mut outbox, now)).unwrap(), Turn::Delivered(1));
+    assert_eq!(stored(&desk).len(), 9, "every lost answer had written");
+    assert_eq!(block_on(desk.ledger().operation("op-1")).unwrap().len(), 1);
+}
+
+#[test]
+fn who_waits_for_the_ledger_does_not_wait_for_the_pause() {
+    let desk = Desk::installed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = journal(&folder, &[event("a1", "planned")]);
+    let ana = desk.of("ana");
+    *ana.losses.lock().unwrap() = 1;
+    let mut delivery = Delivery::new(ana.ledger());
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Failed);
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Waiting);
+    delivery.hurry();
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Delivered(1));
+    assert_eq!(delivery.state().failures, 0);
+}
+
+#[test]
+fn a_missing_right_needs_a_person_and_is_named() {
+    let desk = Desk::installed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = journal(&folder, &[event("a1", "planned")]);
+    let mut delivery = Delivery::new(desk.of("eve").ledger());
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Failed);
+    assert!(delivery.state().needs_person, "{:?}", delivery.state());
+    assert!(delivery.state().trouble.as_deref().unwrap().contains("does not have"), "{:?}", delivery.state());
+}
+
+#[test]
+fn a_row_of_a_newer_version_holds_up_no_other() {
+    let desk = Desk::installed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = journal(&folder, &[event("a1", "planned")]);
+    let strange = OutboxRow {
+        id: "z1".into(),
+        table: "constellation".into(),
+        body: "{\"table\":\"constellation\"}".into(),
+        operation: None,
+        seq: None,
+    };
+    outbox.post(&[strange], start()).unwrap();
+    let mut delivery = Delivery::new(desk.of("ana").ledger());
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Delivered(1));
+    let state = delivery.state();
+    assert_eq!((state.waiting, state.needs_person), (1, true));
+    assert!(state.trouble.as_deref().unwrap().contains("z1"), "{state:?}");
+}
