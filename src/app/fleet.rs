@@ -97,6 +97,11 @@ impl Fleet {
         self.workspaces.iter().fold(Counts::default(), |sum, watched| sum + watched.counts)
     }
 
+    /// How many jobs and pipelines are known. There are fewer rows where jobs update pipelines.
+    pub fn objects(&self) -> usize {
+        self.workspaces.iter().map(|watched| fleet::objects(&watched.snapshot)).sum()
+    }
+
     /// How far one row can be trusted.
     pub fn freshness(&self, id: &ObjectId, now: Instant) -> Freshness {
         let Some(watched) = self.workspace(&id.workspace) else { return Freshness::Loading };

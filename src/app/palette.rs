@@ -1,7 +1,7 @@
 //! The palette: everything that can be done here and every object, in one list.
 
 use crate::app::command::{self, Command, Group};
-use crate::app::list::{Finder, Narrowing};
+use crate::app::list::{Finder, Words};
 use crate::app::model::Model;
 use crate::domain::fleet::{ObjectId, SortKey};
 use crate::keymap::{DIALOG, GLOBAL, Key};
@@ -37,15 +37,17 @@ pub fn choices(model: &Model) -> Finder<Choice> {
         .filter(|(_, command)| command.group != Group::Move && command.name != "palette")
         .filter(|(_, command)| model.can(command))
         .map(|(context, command)| {
-            (format!("{} {}", command.name.replace('-', " "), command.sentence), Choice::Command { context, command })
+            let words = Words { name: command.name.replace('-', " "), about: command.sentence.to_owned() };
+            (words, Choice::Command { context, command })
         });
     let mut rows: Vec<_> = model.shared.fleet.rows().collect();
     rows.sort_by(|a, b| SortKey::Urgency.compare(a, b, model.shared.now));
     let objects = rows.into_iter().map(|row| {
         let note = format!("{}  {}", row.environment.label(), row.status.word());
-        (format!("{} {}", row.name, row.words), Choice::Object { id: row.id.clone(), label: row.name.clone(), note })
+        let words = Words { name: row.name.clone(), about: row.words.clone() };
+        (words, Choice::Object { id: row.id.clone(), label: row.name.clone(), note })
     });
-    Finder::new(commands.chain(objects).collect(), Narrowing::Fuzzy)
+    Finder::new(commands.chain(objects).collect())
 }
 
 /// How many keys of a command help shows; it is found by all of them.
@@ -67,7 +69,7 @@ pub struct HelpLine {
 /// What every key does here, by heading.
 pub fn help(model: &Model) -> Finder<HelpLine> {
     let context = model.screen().page().spec().context;
-    let mut lines: Vec<(String, HelpLine)> = command::contexts()
+    let mut lines: Vec<(Words, HelpLine)> = command::contexts()
         .filter(|(of, _)| [context, GLOBAL, DIALOG].contains(of))
         .flat_map(|(of, commands)| commands.iter().map(move |command| (of, command)))
         .filter_map(|(of, command)| {
@@ -79,9 +81,10 @@ pub fn help(model: &Model) -> Finder<HelpLine> {
                 sentence: command.sentence,
                 available: model.can(command),
             };
-            (!keys.is_empty()).then(|| (format!("{} {}", keys.join(" "), command.sentence), line))
+            let about = format!("{} {}", keys.join(" "), command.sentence);
+            (!keys.is_empty()).then(|| (Words { about, ..Words::default() }, line))
         })
         .collect();
     lines.sort_by_key(|(_, line)| line.group);
-    Finder::new(lines, Narrowing::Literal)
+    Finder::new(lines)
 }

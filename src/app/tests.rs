@@ -199,9 +199,14 @@ fn the_palette_finds_objects_and_acts() {
     console.type_text("leave the console");
     assert_eq!(console.press("enter"), [Effect::Quit]);
     console.press("ctrl-p");
-    console.type_text("requests log");
+    console.type_text("go log");
     console.press("enter");
     assert!(matches!(console.model.screen(), Screen::Log(_)));
+    // Of two that fit, what is called so comes before what only speaks of it.
+    console.press(":");
+    console.type_text("orders");
+    console.press("enter");
+    assert!(matches!(console.model.screen(), Screen::Pipeline(_)), "a pipeline is called so");
 }
 
 #[test]

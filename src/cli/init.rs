@@ -61,7 +61,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let profiles = std::fs::read_to_string(&profiles_path).map_err(|error| {
         Failure::of_system(format!("cannot read {}", profiles_path.display()), &error)
             .hint(
-                "`databricks auth login --host https://...` writes one; so does hand: [NAME], host = ..., token = ...",
+                "`databricks auth login --host https://...` writes one. By hand: a line [NAME], then host = ... and token = ...",
             )
             .hint("Without any, begin with config.example.toml, or look at `lakeshift demo` first.")
     })?;

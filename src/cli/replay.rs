@@ -1,6 +1,6 @@
 //! `lakeshift replay`: what the console showed last, from a recording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use ratatui::Terminal;
@@ -11,9 +11,13 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Failure;
 use super::output::{Document, Format};
-use super::sweep::{instant, seed};
+use super::sweep::instant;
+use crate::config::dialect::personal::Personal;
 use crate::config::layers::Flags;
-use crate::runtime::session::{Session, SessionError};
+use crate::config::origin::ConfigError;
+use crate::runtime::recording;
+use crate::runtime::session::SessionError;
+use crate::theme::{Choice, Depth, Theme, locale_is_unicode};
 use crate::ui;
 
 /// What to replay.
@@ -43,10 +47,8 @@ impl Document for LastScreen {
 
 /// Runs `lakeshift replay`.
 pub(super) fn run(flags: &ReplayFlags, context: &mut Context<'_>) -> Result<(), Failure> {
-    let config = context.load(Flags::default())?;
-    let session = Session { config: &config, environment: context.environment, record: None, seed: seed() };
-    let (model, messages) = session.replay(&flags.file)?;
-    let theme = session.theme().map_err(SessionError::Theme)?;
+    let (model, messages) = recording::replay(&flags.file).map_err(SessionError::from)?;
+    let theme = theme(context)?;
     let (columns, rows) = (model.shared.columns, model.shared.rows);
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap_or_else(|never| match never {});
     terminal.draw(|frame| ui::view(&model, &theme, frame)).unwrap_or_else(|never| match never {});
@@ -55,4 +57,18 @@ pub(super) fn run(flags: &ReplayFlags, context: &mut Context<'_>) -> Result<(), 
         return context.output.document(&LastScreen { messages, at: instant(model.shared.now), columns, screen });
     }
     Ok(screen.iter().try_for_each(|line| writeln!(context.output.out, "{line}"))?)
+}
+
+/// The configured theme. A recording is whole without a configuration, so there need not be one.
+fn theme(context: &Context<'_>) -> Result<Theme, Failure> {
+    let environment = context.environment;
+    let load = |name: &str, folder: Option<&Path>| {
+        let (depth, unicode) = (Depth::of_environment(environment), locale_is_unicode(environment));
+        Theme::load(&Choice { name, folder, depth, unicode }).map_err(|error| SessionError::Theme(error).into())
+    };
+    match context.load(Flags::default()) {
+        Ok(config) => load(&config.personal.theme, Some(&config.paths.config_dir.join("themes"))),
+        Err(ConfigError::Missing { .. }) if context.global.config.is_none() => load(&Personal::default().theme, None),
+        Err(error) => Err(error.into()),
+    }
 }

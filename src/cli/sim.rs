@@ -56,6 +56,9 @@ pub struct SimFlags {
     /// Send `expires_in` of OAuth tokens as text, as some servers do.
     #[arg(long)]
     pub oauth_expiry_as_text: bool,
+    /// Add members that no documentation names to answers, as real ones gain from release to release.
+    #[arg(long)]
+    pub unknown_fields: bool,
 }
 
 /// Serves until SIGTERM or SIGINT. One JSON line on standard output says that it listens, and where.
@@ -72,6 +75,7 @@ pub fn run(flags: &SimFlags, context: &mut Context<'_>) -> Result<(), Failure> {
             port_base: flags.port_base,
             request_log: flags.request_log.clone(),
             oauth_expiry_as_text: flags.oauth_expiry_as_text,
+            unknown_fields: flags.unknown_fields,
             ..flags.world.options()
         })
         .await

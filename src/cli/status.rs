@@ -12,7 +12,7 @@ use super::sweep::{
 };
 use super::table::{Align, Cell, Paint, Table};
 use crate::domain::Instant;
-use crate::domain::fleet::{Counts, FleetRow, Object, SortKey, Source, Urgency, rows};
+use crate::domain::fleet::{self, Counts, FleetRow, Object, SortKey, Source, Urgency, rows};
 use crate::domain::snapshot::{Freshness, WorkspaceSnapshot};
 use crate::domain::text;
 use crate::ui::text as units;
@@ -53,8 +53,10 @@ impl Document for FleetStatus {
 /// How many objects of which kind there are.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ShownCounts {
-    /// Jobs and pipelines; a pipeline that a job updates is part of that job.
+    /// Jobs and pipelines.
     total: usize,
+    /// The same without the pipelines that a job updates: each is part of that job. The other counts are of these.
+    rows: usize,
     /// Failed, and not running again.
     failing: usize,
     /// Streams that are behind.
@@ -65,10 +67,10 @@ struct ShownCounts {
     running_long: usize,
 }
 
-impl From<Counts> for ShownCounts {
-    fn from(counts: Counts) -> Self {
-        let Counts { total, failing, lagging, running, long } = counts;
-        Self { total, failing, lagging, active: running, running_long: long }
+impl ShownCounts {
+    fn new(total: usize, counts: Counts) -> Self {
+        let Counts { total: rows, failing, lagging, running, long, .. } = counts;
+        Self { total, rows, failing, lagging, active: running, running_long: long }
     }
 }
 
@@ -141,7 +143,7 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
     if context.output.format != Format::Text {
         return context.output.document(&FleetStatus {
             at: instant(swept.now),
-            counts: counts.into(),
+            counts: ShownCounts::new(swept.snapshots.iter().map(fleet::objects).sum(), counts),
             unread: swept.unread(),
             workspaces: swept.workspaces(),
             objects: rows.iter().map(|dated| ShownObject::of(&dated.row, dated.now)).collect(),
@@ -152,6 +154,7 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
         ("ENV", Align::Left),
         ("WORKSPACE", Align::Left),
         ("OBJECTS", Align::Right),
+        ("ROWS", Align::Right),
         ("FAILING", Align::Right),
         ("LAGGING", Align::Right),
         ("ACTIVE", Align::Right),
@@ -160,11 +163,11 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
     for snapshot in &swept.snapshots {
         let counts = Counts::of(dated(snapshot, swept).iter().map(|dated| &dated.row));
         // Zero would be a lie where nothing was read.
-        let read = snapshot.jobs.value.is_some() || snapshot.pipelines.value.is_some();
-        let unless_unread = |cell: Cell| if read { cell } else { Cell::painted("?", Paint::Muted) };
+        let unless_unread = |cell: Cell| if has_read(snapshot) { cell } else { Cell::painted("?", Paint::Muted) };
         table.row([
             environment_cell(snapshot.workspace.environment),
             Cell::from(snapshot.workspace.name.as_str()),
+            unless_unread(Cell::from(fleet::objects(snapshot).to_string())),
             unless_unread(Cell::from(counts.total.to_string())),
             unless_unread(problems(counts.failing)),
             unless_unread(problems(counts.lagging)),
@@ -176,7 +179,12 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
     writeln!(out)?;
     if rows.is_empty() {
         let whole = swept.verdict(true, true).is_ok() && swept.unread() == Unread::default();
-        let words = if whole { "nothing wants a person" } else { "nothing wants a person in what was read" };
+        let read = swept.snapshots.iter().any(has_read);
+        let words = match (whole, read) {
+            (true, _) => "nothing wants a person",
+            (false, true) => "nothing wants a person in what was read",
+            (false, false) => "nothing could be read",
+        };
         writeln!(out, "{words}")?;
     } else {
         objects(&rows).print(out, color)?;
@@ -187,6 +195,11 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
 fn dated(snapshot: &WorkspaceSnapshot, swept: &Swept) -> Vec<Dated> {
     let now = snapshot.world_now(swept.now);
     rows(snapshot, &swept.inventory, swept.now).into_iter().map(|row| Dated { row, now }).collect()
+}
+
+/// Whether anything of a workspace was ever read.
+fn has_read(snapshot: &WorkspaceSnapshot) -> bool {
+    snapshot.jobs.value.is_some() || snapshot.pipelines.value.is_some()
 }
 
 fn problems(number: usize) -> Cell {

@@ -16,7 +16,7 @@ use crate::config::layers::Flags;
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::inventory::Inventory;
-use crate::domain::snapshot::{Section, WorkspaceSnapshot};
+use crate::domain::snapshot::{FailureKind, Section, WorkspaceSnapshot};
 use crate::domain::status::{Status, Tone};
 use crate::domain::workspace::Environment;
 use crate::runtime::clock::SystemClock;
@@ -188,7 +188,7 @@ impl Swept {
             let of_pipelines = snapshot.pipelines.failure.as_ref().filter(|_| pipelines);
             let Some(failure) = of_jobs.or(of_pipelines) else { continue };
             lines.push(format!("{} could not be read: {}", snapshot.workspace.name, failure.message));
-            kind = kind.max(Some(kind_of(&failure.brief)));
+            kind = kind.max(Some(kind_of(failure.kind)));
         }
         match kind {
             None => Ok(()),
@@ -202,10 +202,12 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Whether a failure of a feed is one of credentials, by the words that the header shows.
-fn kind_of(brief: &str) -> Kind {
-    let signs_in = ["401 ", "no credential", "sign in again", "client refused", "no databricks command"];
-    if signs_in.iter().any(|words| brief.starts_with(words)) { Kind::Auth } else { Kind::Remote }
+fn kind_of(failure: FailureKind) -> Kind {
+    match failure {
+        FailureKind::Config => Kind::Config,
+        FailureKind::Auth => Kind::Auth,
+        FailureKind::Remote => Kind::Remote,
+    }
 }
 
 /// An instant for programs: RFC 3339 in UTC.
@@ -259,14 +261,6 @@ pub(super) fn status_word(status: Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_person_signs_in_with_is_told_apart_from_what_a_network_does() {
-        assert_eq!(kind_of("401 token expired"), Kind::Auth);
-        assert_eq!(kind_of("no credential"), Kind::Auth);
-        assert_eq!(kind_of("no connection"), Kind::Remote);
-        assert_eq!(kind_of("403 permission denied"), Kind::Remote);
-    }
 
     #[test]
     fn every_status_has_a_word_for_programs() {

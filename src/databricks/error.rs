@@ -240,6 +240,15 @@ impl Error {
         self.class() == Some(Class::NotFound)
     }
 
+    /// Whether the credential is at fault: missing, wrong, expired or refused. A token that could not be fetched for want of
+    /// an answer is not.
+    pub fn is_about_credentials(&self) -> bool {
+        match self.kind() {
+            Kind::Auth(error) => !error.is_transient(),
+            _ => self.class() == Some(Class::Unauthenticated),
+        }
+    }
+
     /// A few words for the header: `401 token expired`.
     pub fn brief(&self) -> String {
         let words = match &self.0.kind {

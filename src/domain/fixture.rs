@@ -12,7 +12,7 @@ use crate::domain::pipeline::{Backlog, Pipeline, PipelineState, Update, UpdateSt
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::run::{Outcome, Run, RunState, Spent};
 use crate::domain::snapshot::{
-    FailureNote, FeedFailure, FlowWatch, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot,
+    FailureKind, FailureNote, FeedFailure, FlowWatch, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot,
 };
 use crate::domain::workspace::{Environment, Workspace};
 
@@ -147,6 +147,7 @@ pub(crate) fn stream(seconds: &[f64]) -> PipelineWatch {
 /// A failed poll, since some minutes ago.
 pub(crate) fn failure(minutes_ago: i64) -> FeedFailure {
     FeedFailure {
+        kind: FailureKind::Auth,
         since: now() - TimeDelta::minutes(minutes_ago),
         brief: "401 token expired".to_owned(),
         message: "The workspace refused the token of the reader: renew it with `databricks auth login`".to_owned(),

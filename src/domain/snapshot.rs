@@ -71,9 +71,23 @@ impl<T> Section<T> {
     }
 }
 
+/// Who can mend a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// Whoever keeps the configuration: nothing changes by asking again.
+    Config,
+    /// Whoever signs in: a credential is missing, wrong or expired.
+    Auth,
+    /// The workspace, or the way to it: the next attempt may go well.
+    Remote,
+}
+
 /// Why a feed could not be refreshed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedFailure {
+    /// Who can mend it.
+    pub kind: FailureKind,
     /// When the present streak of failures began, in local time.
     pub since: Instant,
     /// A few words for the header: `401 token expired`.

@@ -18,6 +18,7 @@ use crate::domain::job::Job;
 use crate::domain::pipeline::{Pipeline, PipelineEvent, Update};
 use crate::domain::request::Lane;
 use crate::domain::run::{Output, Run};
+use crate::domain::snapshot::FailureKind;
 use crate::domain::workspace::Workspace;
 use crate::runtime::poller::api::{Answer, ApiError, WorkspaceApi};
 
@@ -49,13 +50,19 @@ pub enum ConnectError {
 impl ConnectError {
     /// The same as the poller shows it. Nothing was asked, and nothing changes by asking again.
     fn answer(&self) -> ApiError {
-        let (brief, hint) = match self {
-            Self::Credential(error) => (error.brief(), error.hint()),
-            Self::Host(_) => ("bad host".into(), Some("correct the host of this workspace in the configuration")),
-            Self::Network(_) => ("no network".into(), None),
-            Self::Bundle { .. } => ("no CA bundle".into(), Some("correct ca_bundle in the configuration")),
+        let (kind, brief, hint) = match self {
+            Self::Credential(error) => (FailureKind::Auth, error.brief(), error.hint()),
+            Self::Host(_) => (
+                FailureKind::Config,
+                "bad host".into(),
+                Some("correct the host of this workspace in the configuration"),
+            ),
+            Self::Network(_) => (FailureKind::Config, "no network".into(), None),
+            Self::Bundle { .. } => {
+                (FailureKind::Config, "no CA bundle".into(), Some("correct ca_bundle in the configuration"))
+            }
         };
-        ApiError { brief, message: with_hint(self.to_string(), hint), request_id: None, absent: false }
+        ApiError { kind, brief, message: with_hint(self.to_string(), hint), request_id: None, absent: false }
     }
 }
 
@@ -191,6 +198,7 @@ fn with_hint(message: String, hint: Option<&str>) -> String {
 
 fn shown(error: &Error) -> ApiError {
     ApiError {
+        kind: if error.is_about_credentials() { FailureKind::Auth } else { FailureKind::Remote },
         brief: error.brief(),
         message: with_hint(error.to_string(), error.hint()),
         request_id: error.request_id().map(str::to_owned),

@@ -1,6 +1,7 @@
 //! Where the program touches the world: the clock, the terminal, the poller, signals.
 
 pub mod authority;
+pub mod cache;
 pub mod clock;
 pub mod connect;
 pub mod console;

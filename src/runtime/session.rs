@@ -1,14 +1,13 @@
 //! Puts a session together: configuration, clients, store, poller, console; and takes it apart in order.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::app::model::SMALLEST;
 use crate::app::{Fact, Feed, Message, Model, Observed, Settings};
 use crate::config::Config;
 use crate::databricks::Observer;
@@ -19,23 +18,20 @@ use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::Workspace;
 use crate::keymap::KeymapError;
+use crate::runtime::cache::Cache;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, Reach, connect};
-use crate::runtime::console::{self, Ended, Parts};
+use crate::runtime::console::{self, Ended, Feeder, Parts};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::poller::schedule::Pace;
 use crate::runtime::poller::sweeper::TierOf;
 use crate::runtime::poller::{Polled, Poller, PollerOptions};
 use crate::runtime::recording::{self, Recorder};
-use crate::store::{self, Store};
 use crate::theme::{Choice, Depth, Theme, ThemeError, locale_is_unicode};
 use crate::{telemetry, ui};
 
 /// Facts that may wait for the console.
 const WAITING: usize = 1_024;
-
-/// The store's file in the state folder.
-const STORE: &str = "lakeshift.db";
 
 /// Why a session could not be held, or ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -80,43 +76,6 @@ pub fn executor() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lakeshift").enable_all().build()
 }
 
-/// What an earlier process left, and the file to go on with. Without a usable file there is none, and why is told.
-struct Cache {
-    store: Option<Store>,
-    loaded: Vec<Arc<WorkspaceSnapshot>>,
-    told: Option<String>,
-}
-
-impl Cache {
-    fn open(state: &Path, workspaces: &[Workspace], clock: &dyn Clock) -> Self {
-        let stamp = clock.now().format("%Y%m%dT%H%M%SZ").to_string();
-        let opened = match Store::open(&state.join(STORE), &stamp) {
-            Ok(opened) => opened,
-            Err(error) => return Self { store: None, loaded: Vec::new(), told: Some(no_cache(&error)) },
-        };
-        let mut told =
-            opened.set_aside.map(|aside| format!("the cache was unreadable and set aside as {}", aside.display()));
-        let mut loaded = Vec::new();
-        for workspace in workspaces {
-            match opened.store.load(workspace) {
-                Ok(snapshot) => loaded.extend(snapshot.map(Arc::new)),
-                Err(error) => told = Some(no_cache(&error)),
-            }
-        }
-        Self { store: Some(opened.store), loaded, told }
-    }
-
-    fn of(&self, workspace: &Workspace) -> Option<Arc<WorkspaceSnapshot>> {
-        self.loaded.iter().find(|snapshot| snapshot.workspace.name == workspace.name).cloned()
-    }
-}
-
-fn no_cache(error: &store::Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    tracing::warn!(%error, cause, "no cache");
-    format!("nothing is cached: {error}{cause}")
-}
-
 /// How often to ask, as configured. `polling.runs` is the longest wait; while something runs it is asked sooner.
 pub fn pace(config: &Config) -> Pace {
     let polling = config.personal.polling;
@@ -153,22 +112,27 @@ impl Session<'_> {
         let theme = self.theme()?;
         let size = crossterm::terminal::size().map_err(console::Error::from)?;
         let settings = Settings::of(config, size, clock.now()).map_err(SessionError::Keys)?;
-        let recorder = self.record.as_ref().map(|path| Recorder::start(path, &settings)).transpose()?;
-        let cache = Cache::open(&config.paths.state_dir, &settings.workspaces, clock.as_ref());
+        let recorder =
+            self.record.as_ref().map(|path| Recorder::start(path, &settings, &config.personal.keys)).transpose()?;
+        let Cache { store, loaded, told } = Cache::open(&config.paths.state_dir, &settings.workspaces, clock.as_ref());
 
         let (facts, waiting) = mpsc::channel(WAITING);
-        let links = connect(config, self.environment, &clock, &observer(clock.clone(), facts.clone()), self.seed);
         let say = |fact| {
             // Nothing was taken yet and there is room for thousands.
             let _ = facts.try_send(Message { at: clock.now(), fact });
         };
-        for snapshot in &cache.loaded {
+        for snapshot in &loaded {
             let feed = Feed::Fleet(snapshot.workspace.name.clone());
             say(Fact::Observed { feed, epoch: 0, result: Ok(Observed::Fleet(snapshot.clone())) });
         }
-        if let Some(told) = cache.told.clone() {
+        if let Some(told) = told {
+            tracing::warn!(told, "the cache");
             say(Fact::EffectFailed(told));
         }
+        let keeper = match store {
+            Some(store) => Some(Keeper::start(store, &loaded, clock.clone()).map_err(SessionError::Thread)?),
+            None => None,
+        };
         let options = PollerOptions {
             pace: pace(config),
             seed: self.seed,
@@ -176,20 +140,11 @@ impl Session<'_> {
             clock: clock.clone(),
             out: facts.clone(),
         };
-        let poller = Poller::start(links.iter().map(|link| polled(link, &cache)).collect(), &options);
-        let sign_ins = TaskTracker::new();
-        for link in &links {
-            sign_ins.spawn(sign_in(link, clock.clone(), facts.clone()));
-        }
-        let keeper = match cache.store {
-            Some(store) => Some(Keeper::start(store, &cache.loaded, clock.clone()).map_err(SessionError::Thread)?),
-            None => None,
-        };
         let parts = Parts {
             model: Model::new(settings),
             facts: waiting,
             back: facts,
-            feeder: poller,
+            feeder: Supply { session: &self, options, loaded, poller: None },
             keeper,
             recorder,
             clock,
@@ -209,6 +164,9 @@ impl Session<'_> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let workspaces: Vec<Workspace> = self.config.workspaces().into_iter().map(|known| known.workspace).collect();
         let mut cache = Cache::open(&self.config.paths.state_dir, &workspaces, clock.as_ref());
+        if let Some(told) = &cache.told {
+            tracing::warn!(told, "the cache");
+        }
         let ignored: Observer = Arc::new(|_: RequestRecord| {});
         let links = connect(self.config, self.environment, &clock, &ignored, self.seed);
         let (out, _nobody) = mpsc::channel(1);
@@ -219,7 +177,7 @@ impl Session<'_> {
             clock,
             out,
         };
-        let sweeps = links.iter().map(|link| options.sweeper(polled(link, &cache), 0).sweep_once(deep));
+        let sweeps = links.iter().map(|link| options.sweeper(polled(link, &cache.loaded), 0).sweep_once(deep));
         let snapshots = futures::future::join_all(sweeps).await;
         if let Some(store) = &mut cache.store {
             for snapshot in &snapshots {
@@ -245,6 +203,9 @@ impl Session<'_> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let workspaces: Vec<Workspace> = self.config.workspaces().into_iter().map(|known| known.workspace).collect();
         let mut cache = Cache::open(&self.config.paths.state_dir, &workspaces, clock.as_ref());
+        if let Some(told) = &cache.told {
+            tracing::warn!(told, "the cache");
+        }
         let ignored: Observer = Arc::new(|_: RequestRecord| {});
         let links = connect(self.config, self.environment, &clock, &ignored, self.seed);
         let (out, mut messages) = mpsc::channel(WAITING);
@@ -258,7 +219,7 @@ impl Session<'_> {
         let store = cache.store.take();
         let keeper = store.map(|store| Keeper::start(store, &cache.loaded, clock)).transpose();
         let keeper = keeper.map_err(SessionError::Thread)?;
-        let poller = Poller::start(links.iter().map(|link| polled(link, &cache)).collect(), &options);
+        let poller = Poller::start(links.iter().map(|link| polled(link, &cache.loaded)).collect(), &options);
         let mut until = std::pin::pin!(until);
         let ended = loop {
             let message = tokio::select! {
@@ -284,16 +245,6 @@ impl Session<'_> {
         ended
     }
 
-    /// Plays a recording to its end: the model that was seen last, and how many messages led to it. Keys and the fleet's
-    /// rules are those of the configuration at hand.
-    ///
-    /// # Errors
-    /// When the recording does not read, or the configured keys do not.
-    pub fn replay(&self, path: &Path) -> Result<(Model, usize), SessionError> {
-        let settings = Settings::of(self.config, SMALLEST, SystemClock.now()).map_err(SessionError::Keys)?;
-        Ok(recording::replay(path, settings)?)
-    }
-
     /// The theme that the configuration names.
     ///
     /// # Errors
@@ -309,8 +260,47 @@ impl Session<'_> {
     }
 }
 
-fn polled(link: &Link, cache: &Cache) -> Polled<Reach> {
-    Polled { workspace: link.workspace().clone(), api: link.reach(), cached: cache.of(link.workspace()) }
+/// The console's feeder: clients and poller are made when the first frame is drawn, since roots, credentials and
+/// connections take longer than it does.
+struct Supply<'a> {
+    session: &'a Session<'a>,
+    options: PollerOptions,
+    /// What an earlier process left in the cache.
+    loaded: Vec<Arc<WorkspaceSnapshot>>,
+    poller: Option<Poller<Reach>>,
+}
+
+impl Feeder for Supply<'_> {
+    fn start(&mut self) {
+        let PollerOptions { clock, out, .. } = &self.options;
+        let Session { config, environment, seed, .. } = self.session;
+        let links = connect(config, environment, clock, &observer(clock.clone(), out.clone()), *seed);
+        let loaded = std::mem::take(&mut self.loaded);
+        let polled = links.iter().map(|link| polled(link, &loaded)).collect();
+        self.poller = Some(Poller::start(polled, &self.options));
+        let sign_ins = TaskTracker::new();
+        for link in &links {
+            sign_ins.spawn(sign_in(link, clock.clone(), out.clone()));
+        }
+    }
+
+    fn watch(&mut self, feeds: Vec<Feed>, epoch: u64) {
+        if let Some(poller) = &mut self.poller {
+            poller.watch(feeds, epoch);
+        }
+    }
+
+    fn refresh(&mut self, feed: &Feed) {
+        if let Some(poller) = &self.poller {
+            poller.refresh(feed);
+        }
+    }
+}
+
+fn polled(link: &Link, loaded: &[Arc<WorkspaceSnapshot>]) -> Polled<Reach> {
+    let workspace = link.workspace();
+    let cached = loaded.iter().find(|snapshot| snapshot.workspace.name == workspace.name).cloned();
+    Polled { workspace: workspace.clone(), api: link.reach(), cached }
 }
 
 /// Requests are told as they end. When the console does not keep up, the log has a gap rather than the network a brake.
@@ -341,11 +331,13 @@ fn has_browser(environment: &BTreeMap<String, String>) -> bool {
     set("BROWSER") || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
 
-async fn take_apart(parts: Parts<Poller<Reach>>) {
+async fn take_apart(parts: Parts<Supply<'_>>) {
     let Parts { feeder, keeper, recorder, mut facts, .. } = parts;
     // Nobody reads any more: those who wait for room must not wait for ever.
     facts.close();
-    feeder.stop().await;
+    if let Some(poller) = feeder.poller {
+        poller.stop().await;
+    }
     let written = tokio::task::spawn_blocking(move || {
         if let Some(keeper) = keeper {
             keeper.finish();

@@ -89,7 +89,9 @@ impl Screen {
             Target::Fleet => Self::Fleet(fleet::State::new(shared)),
             Target::Job(workspace, job) => Self::Run(run::State::new(workspace.clone(), run::Asked::Newest(*job))),
             Target::Run(workspace, run) => Self::Run(run::State::new(workspace.clone(), run::Asked::Run(*run))),
-            Target::Pipeline(workspace, id) => Self::Pipeline(pipeline::State::new(workspace.clone(), id.clone())),
+            Target::Pipeline(workspace, id) => {
+                Self::Pipeline(pipeline::State::new(workspace.clone(), id.clone(), shared))
+            }
         }
     }
 

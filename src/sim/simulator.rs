@@ -42,6 +42,8 @@ pub struct Options {
     pub request_log: Option<PathBuf>,
     /// Whether `expires_in` of OAuth tokens is sent as text, as some servers do.
     pub oauth_expiry_as_text: bool,
+    /// Whether answers bear members that no documentation names, drawn from the seed.
+    pub unknown_fields: bool,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -56,6 +58,7 @@ impl Options {
             port_base: None,
             request_log: None,
             oauth_expiry_as_text: false,
+            unknown_fields: false,
             clock,
         }
     }
@@ -137,7 +140,8 @@ pub struct Simulator {
 impl Simulator {
     /// Builds the world, binds the ports and serves.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { scenario, seed, speed, port_base, request_log, oauth_expiry_as_text, clock } = options;
+        let Options { scenario, seed, speed, port_base, request_log, oauth_expiry_as_text, unknown_fields, clock } =
+            options;
         if !(0.0..=FASTEST).contains(&speed) {
             return Err(Error::Speed(speed));
         }
@@ -159,7 +163,7 @@ impl Simulator {
             sites.push(Site::new(workspace, host, seed, passes, oauth_expiry_as_text));
             workspaces.push(access);
         }
-        let setting = Setting { scenario, seed, clock };
+        let setting = Setting { scenario, seed, unknown_fields, clock };
         let lakehouse = Lakehouse::new(&world, seed)?;
         let realm = Realm { world, lakehouse };
         let deployment = Arc::new(Deployment::new(setting, realm, Pace::new(now, speed), sites, log));

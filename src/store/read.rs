@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::codec::{instant, signed, state, unsigned};
 use super::{Error, Store, failed};
 use crate::domain::Instant;
+use crate::domain::fleet::PAST_CELLS;
 use crate::domain::ids::{JobId, RunId, WorkspaceName};
 use crate::domain::job::Job;
 use crate::domain::pipeline::{Backlog, Pipeline};
@@ -15,8 +16,9 @@ use crate::domain::run::{Run, Spent};
 use crate::domain::snapshot::{FailureNote, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot};
 use crate::domain::workspace::Workspace;
 
-/// Runs of each job that a picture holds: those that the fleet shows, and enough to judge what is usual.
-const RUNS_OF_EACH_JOB: usize = 24;
+/// Runs of each job that a picture holds: those that the fleet draws, and the one that is active. They are also enough to
+/// judge what is usual. The first frame waits for every one of them.
+const RUNS_OF_EACH_JOB: usize = PAST_CELLS + 1;
 
 /// Lag samples of each pipeline that a picture holds.
 const SAMPLES_OF_EACH: usize = 60;
@@ -56,18 +58,20 @@ fn cached<T>(value: Option<T>, observed_at: Option<Instant>) -> Section<Arc<T>> 
 }
 
 fn jobs(db: &Connection, name: &WorkspaceName) -> rusqlite::Result<Vec<JobWatch>> {
-    let mut read = db.prepare_cached("SELECT definition FROM jobs WHERE workspace = ?1 AND gone = 0 ORDER BY job")?;
-    let definitions = read.query_map([name.as_str()], |row| row.get::<_, String>(0))?;
+    let mut read =
+        db.prepare_cached("SELECT definition, history_read FROM jobs WHERE workspace = ?1 AND gone = 0 ORDER BY job")?;
+    let listed = read.query_map([name.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
     let mut watches = Vec::new();
-    for definition in definitions {
-        let Some(job) = parsed::<Job>(&definition?) else { continue };
+    for row in listed {
+        let (definition, history_read) = row?;
+        let Some(job) = parsed::<Job>(&definition) else { continue };
         let runs = runs(db, name, job.id)?;
         let failed = runs.iter().find(|run| !run.state.is_active()).filter(|run| run.state.is_failure());
         let failure = match failed {
             Some(run) => failure(db, name, run.id)?,
             None => None,
         };
-        watches.push(JobWatch { job: Arc::new(job), history_read: !runs.is_empty(), runs, failure });
+        watches.push(JobWatch { job: Arc::new(job), history_read, runs, failure });
     }
     Ok(watches)
 }

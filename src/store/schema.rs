@@ -6,7 +6,8 @@ pub(super) const OWNER: i64 = 0x6c6b_7368;
 /// Each step brings the file from the format of its index to the next one.
 ///
 /// Instants are milliseconds since 1970, UTC: of the workspace's clock for what happened there, of ours for `observed_at`.
-pub(super) const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
 CREATE TABLE workspaces (
     workspace TEXT PRIMARY KEY,
     host TEXT NOT NULL,
@@ -100,4 +101,9 @@ CREATE TABLE samples (
     value REAL NOT NULL,
     PRIMARY KEY (workspace, object, series, at)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+-- Whether older runs of the job were asked for: a single run that is known says nothing of those before it.
+ALTER TABLE jobs ADD COLUMN history_read INTEGER NOT NULL DEFAULT 0;
+",
+];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Error, Store, schema};
 use crate::domain::Instant;
+use crate::domain::fleet::PAST_CELLS;
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::job::{Cadence, Job};
 use crate::domain::pipeline::{Backlog, Pipeline, PipelineState};
@@ -146,6 +147,24 @@ fn what_was_written_comes_back_marked_as_cached() {
 }
 
 #[test]
+fn a_job_whose_older_runs_were_not_asked_for_comes_back_so() {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    let mut first = snapshot();
+    let mut jobs = first.jobs.value.as_deref().cloned().expect("jobs");
+    jobs[1].history_read = false;
+    first.jobs = section(jobs);
+    store.record(&first, None).expect("writes");
+    let read = |store: &Store| {
+        let jobs = store.load(&workspace()).expect("reads").expect("seen").jobs.value.expect("jobs");
+        jobs.iter().map(|watch| watch.history_read).collect::<Vec<_>>()
+    };
+    assert_eq!(read(&store), [true, false], "one run of it is known, and nobody asked for more");
+    store.record(&snapshot(), Some(&first)).expect("writes");
+    assert_eq!(read(&store), [true, true]);
+}
+
+#[test]
 fn a_name_that_moved_to_another_host_starts_empty() {
     let folder = Folder::new();
     let mut store = folder.open();
@@ -168,6 +187,62 @@ fn only_changes_are_written() {
     assert_eq!(store.record(&second, Some(&first)).expect("writes").rows, 1);
     let loaded = store.load(&workspace()).expect("reads").expect("seen");
     assert_eq!(loaded.jobs.value, second.jobs.value);
+}
+
+/// How many steps SQLite's machine takes to read the picture of a store that keeps so many runs of a job, and how many of
+/// them the picture holds. Counted rather than timed: the first frame waits for exactly this.
+fn steps_to_load(kept: u64) -> (usize, usize) {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    let mut picture = snapshot();
+    let runs: Vec<_> = (0..kept)
+        .rev()
+        .map(|id| run(100 + id, 2, RunState::Ended(Outcome::Succeeded), i64::try_from(id).expect("small")))
+        .collect();
+    let detail = RunDetail { run: (*runs[0]).clone(), recent: runs.clone(), job: None, failure: None };
+    let watch = JobWatch { job: Arc::new(job(2)), runs, history_read: true, failure: None };
+    picture.jobs = section(vec![watch]);
+    store.record(&picture, None).expect("writes");
+    store.record_detail(&workspace().name, &detail).expect("writes");
+    let steps = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = steps.clone();
+    let count = move || {
+        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        false
+    };
+    store.connection.progress_handler(1, Some(count)).expect("counts");
+    let loaded = store.load(&workspace()).expect("reads").expect("it was seen");
+    let jobs = loaded.jobs.value.expect("jobs");
+    (steps.load(std::sync::atomic::Ordering::Relaxed), jobs[0].runs.len())
+}
+
+#[test]
+fn the_first_frame_waits_for_what_it_draws_and_not_for_all_that_is_kept() {
+    let (few, drawn) = steps_to_load(PAST_CELLS as u64 + 1);
+    assert_eq!(drawn, PAST_CELLS + 1);
+    assert!(few > drawn, "{few} steps were counted");
+    assert_eq!(steps_to_load(500), (few, drawn));
+}
+
+#[test]
+fn a_statement_is_planned_once_however_often_it_is_asked() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let mut read = store.connection.prepare("SELECT name FROM runs WHERE workspace = ?1 AND job = ?2").expect("reads");
+    for job in 0..50 {
+        assert!(!read.exists(rusqlite::params!["prod", job]).expect("reads"));
+    }
+    assert_eq!(read.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
+
+#[test]
+fn a_store_of_the_present_format_is_opened_without_a_write() {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    let writing = store.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("begins");
+    // Another process holds the write lock; one that only starts does not wait for it.
+    folder.open();
+    writing.commit().expect("ends");
 }
 
 #[test]

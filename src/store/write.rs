@@ -146,15 +146,16 @@ fn write_jobs(
     let mut rows = 0;
     for watch in jobs {
         let old = known.remove(&watch.job.id);
-        if old.is_none_or(|old| !same(&old.job, &watch.job)) {
+        if old.is_none_or(|old| !same(&old.job, &watch.job) || old.history_read != watch.history_read) {
             let definition = json(&watch.job)?;
             rows += db
                 .prepare_cached(
-                    "INSERT INTO jobs VALUES (?1, ?2, ?3, 0) ON CONFLICT DO UPDATE
-                        SET definition = excluded.definition, gone = 0
-                        WHERE definition <> excluded.definition OR gone <> 0",
+                    "INSERT INTO jobs (workspace, job, definition, gone, history_read) VALUES (?1, ?2, ?3, 0, ?4)
+                        ON CONFLICT DO UPDATE SET definition = excluded.definition, gone = 0,
+                            history_read = max(history_read, excluded.history_read)
+                        WHERE definition <> excluded.definition OR gone <> 0 OR history_read < excluded.history_read",
                 )?
-                .execute(params![name.as_str(), signed(watch.job.id.0), definition])?;
+                .execute(params![name.as_str(), signed(watch.job.id.0), definition, watch.history_read])?;
             rows += write_settings(db, name, &format!("job {}", watch.job.id), observed_at, &definition)?;
         }
         for run in &watch.runs {

@@ -84,7 +84,9 @@ fn copy(copies: &[Copyable], selected: usize, look: &Look<'_>, frame: &mut Frame
     let label = copies.iter().map(|copy| width(copy.label)).max().unwrap_or(0);
     let room = usize::from(body.width).saturating_sub(label + 7);
     let lines = copies.iter().map(|copy| {
-        let shown = cut_end(&text::line(&copy.text), room, look.glyphs().ellipsis);
+        // A glimpse of it in one line: runs of spaces would say nothing.
+        let words: Vec<&str> = copy.text.split_whitespace().collect();
+        let shown = cut_end(&text::line(&words.join(" ")), room, look.glyphs().ellipsis);
         Entry::line(vec![
             look.span(Role::Key, copy.letter.to_string()),
             Span::raw("  "),

@@ -163,6 +163,7 @@ fn text_from_outside_steers_no_terminal() {
     let mut console = Console::new(120, 40);
     let mut prod = fleet().remove(2);
     prod.jobs.failure = Some(crate::domain::snapshot::FeedFailure {
+        kind: crate::domain::snapshot::FailureKind::Auth,
         brief: "\u{1b}[2J".to_owned(),
         message: "\u{1b}]0;owned\u{7}x\u{202e}".to_owned(),
         ..failure(1)

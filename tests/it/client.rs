@@ -102,6 +102,28 @@ macro_rules! while_serving {
     };
 }
 
+/// A connection that never comes up: the queue of a listener that takes nothing is full, and what knocks is not answered.
+#[tokio::test]
+async fn a_connection_that_does_not_come_up_is_given_up_after_the_configured_time() {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let listener = socket.listen(1).expect("listens");
+    let address = listener.local_addr().expect("an address");
+    // Each knocks when it is first asked how it stands; those for whom there is no room wait for minutes.
+    let mut knocking: Vec<_> = (0..16).map(|_| Box::pin(TcpStream::connect(address))).collect();
+    let mut inside = Vec::new();
+    for knock in &mut knocking {
+        inside.extend(futures::future::poll_immediate(knock).await);
+    }
+    let host = format!("http://{address}");
+    let network = Network::for_host(&host, None, Duration::from_millis(100), &BTreeMap::new()).expect("a network");
+    let (client, _) = client_of(&host, network, token()).expect("a host");
+    let asked = tokio::time::timeout(Duration::from_secs(100), client.me());
+    let error = asked.await.expect("given up long before the system would").expect_err("nobody answers");
+    assert!(matches!(error.kind(), Kind::Connect), "{error}");
+    assert_eq!(error.attempts(), 2);
+}
+
 #[tokio::test]
 async fn an_order_is_refused_by_a_closed_port_without_doubt() {
     let (listener, host) = listener().await;

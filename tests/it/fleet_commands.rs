@@ -39,6 +39,10 @@ impl Ran {
 
 impl Bench {
     fn of(scenario: &str) -> Self {
+        Self::with(scenario, false)
+    }
+
+    fn with(scenario: &str, unknown_fields: bool) -> Self {
         let world = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let world = world.expect("a runtime");
         let options = Options {
@@ -46,6 +50,7 @@ impl Bench {
             seed: 1,
             // World time moves only when it is told to.
             speed: 0.0,
+            unknown_fields,
             ..Options::new(std::sync::Arc::new(SystemClock))
         };
         let simulator = world.block_on(Simulator::start(options)).expect("starts");
@@ -124,7 +129,7 @@ fn a_calm_fleet_is_told_as_calm_once_all_of_it_was_read() {
 
     let all = bench.json("one", &["status", "--all"]);
     assert_eq!(all["unread"]["pipelines"], 0, "the cache knows them by now");
-    assert_eq!(all["counts"]["total"].as_u64(), Some(items(&all, "objects").len() as u64));
+    assert_eq!(all["counts"]["rows"].as_u64(), Some(items(&all, "objects").len() as u64));
     assert_eq!(items(&all, "workspaces").len(), 3);
     let only = bench.json("one", &["status", "--all", "--workspace", "dev"]);
     assert!(items(&only, "objects").iter().all(|object| object["workspace"] == "dev"));
@@ -146,6 +151,24 @@ fn what_was_never_looked_at_does_not_pass_for_good_news() {
     assert!(deep["counts"]["failing"].as_u64() > Some(0), "{deep}");
     // And once it was read, the cache knows it.
     assert_eq!(bench.json("two", &["status"])["counts"]["failing"], deep["counts"]["failing"]);
+}
+
+#[test]
+fn members_that_no_documentation_names_change_nothing() {
+    let (plain, grown) = (Bench::of("calm"), Bench::with("calm", true));
+    let told = |bench: &Bench| {
+        let all = bench.json("one", &["status", "--all", "--deep"]);
+        let of =
+            |object: &Value| ["workspace", "kind", "id", "name", "tier", "owner"].map(|key| object[key].to_string());
+        let mut objects: Vec<_> = items(&all, "objects").iter().map(of).collect();
+        objects.sort();
+        (objects, all["unread"].clone())
+    };
+    assert_eq!(told(&grown), told(&plain));
+    let runs = grown.json("one", &["runs", "--workspace", "prod", "--limit", "1"]);
+    let run = items(&runs, "runs")[0]["run_id"].to_string();
+    assert!(!items(&grown.json("one", &["run", "show", &run]), "tasks").is_empty());
+    assert!(!items(&grown.json("one", &["pipelines"]), "pipelines").is_empty());
 }
 
 #[test]
@@ -313,7 +336,8 @@ fn a_recording_is_replayed_to_its_last_screen() {
     let bench = Bench::of("calm");
     let file = bench.folder.path().join("session.jsonl");
     let opening = json!({
-        "recording": 1, "version": "0.1.0", "workspaces": [], "zone": "UTC", "read_only": [],
+        "recording": 2, "version": "0.1.0", "workspaces": [], "zone": "UTC", "read_only": [], "keys": {},
+        "inventory": {"rules": [], "products": {}, "tags": {}, "dev_prefixes": []},
         "size": [80, 24], "now": "2026-03-02T12:00:00Z",
     });
     let tick = json!({"at": "2026-03-02T12:00:01Z", "fact": "Ticked"});

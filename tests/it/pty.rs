@@ -255,6 +255,7 @@ fn panicking_console() {
 
     struct Nobody;
     impl Feeder for Nobody {
+        fn start(&mut self) {}
         fn watch(&mut self, _: Vec<Feed>, _: u64) {}
         fn refresh(&mut self, _: &Feed) {}
     }

@@ -179,6 +179,9 @@ async fn a_personal_token_that_is_refused_is_not_tried_again() {
     let world = World::script(vec![|| plain(401, r#"{"error_code":"401","message":"Token has expired"}"#)]);
     let error = world.client().me().await.expect_err("refused");
     assert_eq!((error.brief().as_str(), world.sent().len()), ("401 token expired", 1));
+    assert!(error.is_about_credentials());
+    let world = World::script(vec![|| plain(403, r#"{"error_code":"PERMISSION_DENIED","message":"No."}"#)]);
+    assert!(!world.client().me().await.expect_err("refused").is_about_credentials(), "signed in, and not allowed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,7 +58,7 @@ pub(super) fn reading(sample: &LagSample) -> Option<f64> {
 }
 
 /// Whether the newest readings are clearly above the usual ones before them: twice the median of the rest, three times in a row.
-pub(super) fn is_rising(samples: &[LagSample]) -> bool {
+pub fn is_rising(samples: &[LagSample]) -> bool {
     let readings: Vec<f64> = samples.iter().filter_map(reading).collect();
     let Some(split) = readings.len().checked_sub(3).filter(|before| *before >= FEWEST_RUNS) else { return false };
     let mut before = readings[..split].to_vec();

@@ -15,8 +15,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use changes::{Change, Changed, changes};
+pub use judge::is_rising;
 pub use order::{SortKey, Urgency};
-pub use rows::rows;
+pub use rows::{objects, rows};
 
 use super::Instant;
 use super::ids::{JobId, PipelineId, WorkspaceName};
@@ -109,7 +110,12 @@ pub struct Timing {
 #[serde(rename_all = "snake_case")]
 pub enum Past {
     /// How the last runs or updates ended.
-    Runs(Vec<Status>),
+    Runs {
+        /// One a run.
+        cells: Vec<Status>,
+        /// Whether older ones were not asked for yet: there may be more than are drawn.
+        reading: bool,
+    },
     /// How far behind a stream was: seconds where its source tells them, else records.
     Lag {
         /// The readings; none where the source did not tell.
@@ -121,7 +127,7 @@ pub enum Past {
 
 /// What a row was made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum Source {
     /// A job.
     Job {
@@ -186,6 +192,8 @@ pub struct Counts {
     pub running: usize,
     /// Running for much longer than usual.
     pub long: usize,
+    /// Jobs whose older runs were not asked for yet.
+    pub reading: usize,
 }
 
 impl Counts {
@@ -198,6 +206,7 @@ impl Counts {
             counts.lagging += usize::from(row.status == Status::Lagging);
             counts.running += usize::from(row.status.is_active());
             counts.long += usize::from(row.urgency == Urgency::RunningLong);
+            counts.reading += usize::from(matches!(row.past, Past::Runs { reading: true, .. }));
         }
         counts
     }
@@ -213,6 +222,7 @@ impl std::ops::Add for Counts {
             lagging: self.lagging + other.lagging,
             running: self.running + other.running,
             long: self.long + other.long,
+            reading: self.reading + other.reading,
         }
     }
 }

@@ -15,6 +15,12 @@ use crate::domain::status::Status;
 use crate::domain::text;
 use crate::domain::workspace::Workspace;
 
+/// How many jobs and pipelines are known of a workspace. There are fewer [`rows`] where jobs update pipelines.
+pub fn objects(snapshot: &WorkspaceSnapshot) -> usize {
+    let jobs = snapshot.jobs.value.as_ref().map_or(0, |jobs| jobs.len());
+    jobs + snapshot.pipelines.value.as_ref().map_or(0, |pipelines| pipelines.len())
+}
+
 /// The rows of one workspace at `now` (local time), in no particular order.
 ///
 /// A triggered pipeline that a job's task updates is part of that job's row: one thing that runs, one row.
@@ -58,7 +64,10 @@ impl Maker<'_> {
         let source = Source::Job { job: Arc::clone(job), latest: newest.map(Arc::clone), failure };
         let facts = ObjectFacts { kind: ObjectKind::Job, id: &job.id.to_string(), name: &job.name, tags: &job.tags };
         let classification = self.inventory.classify(self.workspace, facts);
-        let past = Past::Runs(cells(watch.runs.iter().map(|run| Status::from(&run.state))));
+        let past = Past::Runs {
+            cells: cells(watch.runs.iter().map(|run| Status::from(&run.state))),
+            reading: !watch.history_read,
+        };
         self.row(Object::Job(job.id), classification, Judged { status, since, timing, past, source })
     }
 
@@ -95,7 +104,8 @@ impl Maker<'_> {
                 rising: is_rising(&watch.lag),
             }
         } else {
-            Past::Runs(cells(pipeline.updates.iter().map(|update| Status::from(&update.state))))
+            let cells = cells(pipeline.updates.iter().map(|update| Status::from(&update.state)));
+            Past::Runs { cells, reading: false }
         };
         let allowed_s = is_stream.then_some(allowed_s);
         let source = Source::Pipeline { pipeline: Arc::clone(pipeline), worst, lag_s, allowed_s };

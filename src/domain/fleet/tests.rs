@@ -32,7 +32,9 @@ fn an_active_run_tells_the_state_even_if_a_newer_start_was_skipped() {
     let row = row(job(1, "hourly"), vec![run(3, SKIPPED, 1, 0), run(2, RunState::Running, 30, 0), run(1, OK, 90, 10)]);
     assert_eq!(row.status, Status::Running);
     assert_eq!(row.took_ms(now()), Some(30 * 60_000));
-    assert!(matches!(&row.past, Past::Runs(cells) if *cells == [Status::Ok, Status::Running, Status::Skipped]));
+    assert!(
+        matches!(&row.past, Past::Runs { cells, reading: false } if *cells == [Status::Ok, Status::Running, Status::Skipped])
+    );
 }
 
 #[test]
@@ -45,7 +47,9 @@ fn a_paused_job_says_so_unless_it_failed() {
     assert_eq!(row(paused(), vec![run(1, FAILED, 90, 10)]).status, Status::Failed);
     assert_eq!(row(job(1, "manual"), Vec::new()).status, Status::NeverStarted);
     let unread = JobWatch { history_read: false, ..watch(job(1, "manual"), Vec::new()) };
-    assert_eq!(row_of(unread).status, Status::Unread, "nobody looked yet");
+    let row = row_of(unread);
+    assert_eq!(row.status, Status::Unread, "nobody looked yet");
+    assert_eq!(Counts::of([&row]).reading, 1);
 }
 
 #[test]

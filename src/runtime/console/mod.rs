@@ -23,8 +23,6 @@ pub use self::terminal::{NotATerminal, Screen, require_terminal, restore_on_pani
 use crate::app::{Effect, Fact, Feed, Message, Model, update};
 use crate::domain::clock::Clock;
 use crate::runtime::keeper::Keeper;
-use crate::runtime::poller::Poller;
-use crate::runtime::poller::api::WorkspaceApi;
 use crate::runtime::recording::Recorder;
 
 /// Facts that one turn takes at most, so that a flood cannot keep the screen from being drawn.
@@ -82,20 +80,12 @@ pub trait Surface {
 
 /// Who keeps feeds fresh on the console's order.
 pub trait Feeder {
-    /// See [`Poller::watch`].
+    /// Begins. Called once, when the first frame is drawn: nothing that this takes keeps a person waiting for it.
+    fn start(&mut self);
+    /// See [`Poller::watch`](crate::runtime::poller::Poller::watch).
     fn watch(&mut self, feeds: Vec<Feed>, epoch: u64);
-    /// See [`Poller::refresh`].
+    /// See [`Poller::refresh`](crate::runtime::poller::Poller::refresh).
     fn refresh(&mut self, feed: &Feed);
-}
-
-impl<A: WorkspaceApi> Feeder for Poller<A> {
-    fn watch(&mut self, feeds: Vec<Feed>, epoch: u64) {
-        Self::watch(self, feeds, epoch);
-    }
-
-    fn refresh(&mut self, feed: &Feed) {
-        Self::refresh(self, feed);
-    }
 }
 
 /// What the loop needs beside the terminal.
@@ -148,9 +138,13 @@ async fn drive<F: Feeder>(
     // What waits already (the cache) belongs to the first frame; a tick makes the model say what it wants watched.
     waiting.push(parts.stamped(Fact::Ticked));
     take_waiting(&mut parts.facts, &mut waiting);
-    parts.turn(&mut waiting, surface)?;
+    let wanted = parts.fold(&mut waiting);
     surface.draw(&parts.model)?;
     let mut drawn = parts.model.revision();
+    parts.feeder.start();
+    if parts.perform_all(wanted, surface)? {
+        return Ok(Ended::Quit);
+    }
     loop {
         tokio::select! {
             biased;
@@ -177,7 +171,8 @@ async fn drive<F: Feeder>(
         if let Some(panic) = terminal::background_panic() {
             return Err(Error::Panicked(panic));
         }
-        if parts.turn(&mut waiting, surface)? {
+        let effects = parts.fold(&mut waiting);
+        if parts.perform_all(effects, surface)? {
             return Ok(Ended::Quit);
         }
         if drawn != parts.model.revision() {
@@ -205,8 +200,9 @@ impl<F: Feeder> Parts<F> {
         Message { at: self.clock.now(), fact }
     }
 
-    /// Folds what waits into the model and performs what follows. True when the console is to end.
-    fn turn(&mut self, waiting: &mut Vec<Message>, surface: &mut impl Surface) -> Result<bool, Error> {
+    /// Folds what waits into the model, and gives what follows from it.
+    fn fold(&mut self, waiting: &mut Vec<Message>) -> Vec<Effect> {
+        let mut effects = Vec::new();
         for message in coalesce(std::mem::take(waiting)) {
             if let Some(recorder) = &mut self.recorder {
                 recorder.record(&message);
@@ -214,10 +210,16 @@ impl<F: Feeder> Parts<F> {
             if let Some(keeper) = &self.keeper {
                 keeper.observe(&message);
             }
-            for effect in update(&mut self.model, message) {
-                if self.perform(effect, surface)? {
-                    return Ok(true);
-                }
+            effects.extend(update(&mut self.model, message));
+        }
+        effects
+    }
+
+    /// Performs in order. True when the console is to end.
+    fn perform_all(&mut self, effects: Vec<Effect>, surface: &mut impl Surface) -> Result<bool, Error> {
+        for effect in effects {
+            if self.perform(effect, surface)? {
+                return Ok(true);
             }
         }
         Ok(false)

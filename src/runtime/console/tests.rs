@@ -14,12 +14,13 @@ use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::{Environment, Workspace};
 use crate::keymap::{Key, Keymap};
 use crate::runtime::clock::tests::TimerClock;
-use crate::runtime::recording::{self, Recorder};
+use crate::runtime::recording::{self, Keys, Recorder};
 
 /// What the loop did to its surroundings, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Deed {
     Drew,
+    Started,
     Copied(String),
     Resumed,
     Refreshed(Feed),
@@ -65,6 +66,10 @@ impl Surface for Deeds {
 }
 
 impl Feeder for Deeds {
+    fn start(&mut self) {
+        self.add(Deed::Started);
+    }
+
     fn watch(&mut self, _: Vec<Feed>, epoch: u64) {
         self.add(Deed::Watched(epoch));
     }
@@ -215,6 +220,20 @@ async fn what_waits_at_the_start_belongs_to_the_first_frame() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_begun_before_the_first_frame() {
+    let rig = Rig::new((100, 30));
+    let (_, _, deeds) = rig
+        .play(async |_, hands| {
+            tokio::task::yield_now().await;
+            hands.keys.send(Fact::KeyPressed(Key::char('9'))).expect("the loop listens");
+            tokio::task::yield_now().await;
+        })
+        .await;
+    let deeds = deeds.0.lock().expect("no test panics while it holds this");
+    assert_eq!(deeds[..2], [Deed::Drew, Deed::Started], "{deeds:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn visible_ages_cost_a_frame_a_second_and_nothing_visible_costs_none() {
     for (size, frames) in [((100, 30), 60..=61), ((20, 5), 1..=1)] {
         let rig = Rig::new(size);
@@ -317,7 +336,7 @@ async fn a_recording_replays_to_the_same_screen() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("session.jsonl");
     let mut rig = Rig::new((100, 30));
-    rig.parts.recorder = Some(Recorder::start(&path, &settings((100, 30))).expect("made"));
+    rig.parts.recorder = Some(Recorder::start(&path, &settings((100, 30)), &Keys::new()).expect("made"));
     let (mut parts, ..) = rig
         .play(async |_, hands| {
             hands.facts.send(hands.snapshot()).await.expect("room");
@@ -328,29 +347,53 @@ async fn a_recording_replays_to_the_same_screen() {
         })
         .await;
     parts.recorder.take().expect("recorded").finish().expect("written");
-    let (model, played) = recording::replay(&path, settings((20, 5))).expect("replays");
+    let (model, played) = recording::replay(&path).expect("replays");
     assert!(played >= 8, "{played} messages");
     assert_eq!(model.revision(), parts.model.revision());
     assert_eq!(model.screen().page().filter(), Some("rev"));
     assert_eq!(model.shared.now, parts.model.shared.now);
-    assert!(Recorder::start(&path, &settings((1, 1))).is_err(), "a recording is never overwritten");
+    assert!(Recorder::start(&path, &settings((1, 1)), &Keys::new()).is_err(), "a recording is never overwritten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_feed_repeats_is_not_recorded_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("session.jsonl");
+    let mut rig = Rig::new((100, 30));
+    rig.parts.recorder = Some(Recorder::start(&path, &settings((100, 30)), &Keys::new()).expect("made"));
+    let (mut parts, ..) = rig
+        .play(async |_, hands| {
+            for _ in 0..3 {
+                hands.facts.send(hands.snapshot()).await.expect("room");
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+        })
+        .await;
+    parts.recorder.take().expect("recorded").finish().expect("written");
+    let text = std::fs::read_to_string(&path).expect("reads");
+    let answers: Vec<usize> = text.lines().filter(|line| line.contains("feed")).map(str::len).collect();
+    assert_eq!(answers.len(), 3, "{text}");
+    assert!(answers[1] * 2 < answers[0] && answers[2] * 2 < answers[0], "{answers:?}");
+    let (model, _) = recording::replay(&path).expect("replays");
+    let freshness = |model: &Model| model.shared.fleet.workspaces()[0].snapshot.clone();
+    assert_eq!(freshness(&model), freshness(&parts.model));
 }
 
 #[test]
 fn a_recording_that_is_none_says_where() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("session.jsonl");
-    drop(Recorder::start(&path, &settings((80, 24))).expect("made").finish());
+    drop(Recorder::start(&path, &settings((80, 24)), &Keys::new()).expect("made").finish());
     let opening = std::fs::read_to_string(&path).expect("reads");
     let replayed = |text: String| {
         std::fs::write(&path, text).expect("writes");
-        recording::replay(&path, settings((80, 24))).map(|(_, played)| played)
+        recording::replay(&path).map(|(_, played)| played)
     };
     let tick = r#"{"at":"2026-03-02T12:00:01Z","fact":"Ticked"}"#;
     assert_eq!(replayed(format!("{opening}{tick}\n{tick}\n")).expect("replays"), 2);
     assert_eq!(replayed(format!("{opening}{tick}\n{{\"at\":\"2026-")).expect("a crash cuts the last line"), 1);
     let error = replayed(format!("{opening}{{}}\n{tick}\n")).expect_err("refused");
     assert!(error.to_string().contains("session.jsonl:2:"), "{error}");
-    let error = replayed(opening.replace("\"recording\":1", "\"recording\":9")).expect_err("refused");
+    let error = replayed(opening.replace("\"recording\":2", "\"recording\":9")).expect_err("refused");
     assert!(matches!(error, recording::Error::Form { found: 9, .. }), "{error}");
 }

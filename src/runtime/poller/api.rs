@@ -5,6 +5,7 @@ use crate::domain::ids::{JobId, PipelineId, RunId};
 use crate::domain::job::Job;
 use crate::domain::pipeline::{Pipeline, PipelineEvent, Update};
 use crate::domain::run::{Output, Run};
+use crate::domain::snapshot::FailureKind;
 
 /// Runs that one page of `runs/list` holds at most (databricks-api.md 3.2). The schedule counts pages with it.
 pub const RUNS_PER_PAGE: usize = 24;
@@ -15,6 +16,8 @@ pub const EVENTS_PER_PAGE: usize = 250;
 /// Why a question was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
+    /// Who can mend it.
+    pub kind: FailureKind,
     /// A few words for the header: `401 token expired`.
     pub brief: String,
     /// What happened, to what, and what to do.

@@ -12,6 +12,7 @@ use crate::domain::pipeline::{
     Backlog, FlowProgress, Level, Pipeline, PipelineEvent, PipelineState, Update, UpdateState,
 };
 use crate::domain::run::{Outcome, Output, Run, RunState, Spent, TaskRun};
+use crate::domain::snapshot::FailureKind;
 use crate::domain::workspace::{Environment, Workspace};
 
 /// What the fake holds; tests change it directly.
@@ -58,7 +59,13 @@ impl FakeApi {
 }
 
 fn absent() -> ApiError {
-    ApiError { brief: "404".into(), message: "It does not exist.".into(), request_id: None, absent: true }
+    ApiError {
+        kind: FailureKind::Remote,
+        brief: "404".into(),
+        message: "It does not exist.".into(),
+        request_id: None,
+        absent: true,
+    }
 }
 
 fn newest_first(mut runs: Vec<Run>) -> Vec<Run> {

@@ -20,7 +20,7 @@ use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
 use crate::domain::job::Job;
 use crate::domain::pipeline::PipelineEvent;
 use crate::domain::run::{Output, Run};
-use crate::domain::snapshot::{FeedFailure, PipelineDetail, PipelineWatch, RunDetail};
+use crate::domain::snapshot::{FailureKind, FeedFailure, PipelineDetail, PipelineWatch, RunDetail};
 
 /// Between two looks at what moves.
 const MOVING: Duration = Duration::from_secs(5);
@@ -196,7 +196,13 @@ impl FeedTask {
 
     fn failure(&mut self, error: ApiError) -> FeedFailure {
         let since = *self.failing_since.get_or_insert_with(|| self.clock.now());
-        FeedFailure { since, brief: error.brief, message: error.message, request_id: error.request_id }
+        FeedFailure {
+            kind: error.kind,
+            since,
+            brief: error.brief,
+            message: error.message,
+            request_id: error.request_id,
+        }
     }
 
     async fn send(&mut self) -> bool {
@@ -259,6 +265,7 @@ impl<A: WorkspaceApi> Asker<A> {
         let newest = self.api.job_runs(job, 1, false).await?;
         let Some(newest) = newest.first() else {
             return Err(ApiError {
+                kind: FailureKind::Remote,
                 brief: "no run yet".into(),
                 message: format!("Job {job} has no run yet. One appears here when it starts."),
                 request_id: None,

@@ -293,6 +293,7 @@ impl Knowledge {
         };
         let since = slot.as_ref().map_or(now, |failure| failure.since);
         *slot = Some(FeedFailure {
+            kind: error.kind,
             since,
             brief: error.brief.clone(),
             message: error.message.clone(),

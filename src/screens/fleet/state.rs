@@ -68,6 +68,7 @@ impl State {
             lagging: all.lagging.saturating_sub(shown.lagging),
             running: all.running.saturating_sub(shown.running),
             long: all.long.saturating_sub(shown.long),
+            reading: all.reading.saturating_sub(shown.reading),
         }
     }
 

@@ -124,12 +124,21 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     let all = shared.fleet.counts();
     let hidden = state.hidden(shared);
     let filter = outside::line(&state.filter);
-    let total = if filter.is_empty() {
-        format!("{} pipelines", all.total)
+    let objects = shared.fleet.objects();
+    let mut left = vec![Part::fixed([look.span(Role::Heading, "Fleet")])];
+    if filter.is_empty() {
+        left.push(Part::fixed([Span::raw(format!("{objects} jobs and pipelines"))]));
+        if objects > all.total {
+            let rows = format!("in {} rows; a pipeline that a job updates is in the job's", all.total);
+            left.push(Part::dropped(4, [look.span(Role::Muted, rows)]).glued());
+        }
     } else {
-        format!("{} of {}", all.total - hidden.total, all.total)
-    };
-    let mut left = vec![Part::fixed([look.span(Role::Heading, "Fleet")]), Part::fixed([Span::raw(total)])];
+        left.push(Part::fixed([Span::raw(format!("{} of {} rows", all.total - hidden.total, all.total))]));
+    }
+    if all.reading > 0 {
+        let words = format!("older runs of {} jobs still to be read", all.reading);
+        left.push(Part::dropped(3, [look.span(Role::Muted, words)]));
+    }
     for (count, word, role) in [(hidden.failing, "failing", Role::Danger), (hidden.lagging, "lagging", Role::Warning)] {
         if count > 0 {
             left.push(Part::dropped(2, [look.span(role, format!("{count} {word} outside the filter"))]));
@@ -228,7 +237,11 @@ fn since(shown: &Shown, look: &Look<'_>, _: u16) -> Line<'static> {
 
 fn past(shown: &Shown, look: &Look<'_>, width: u16) -> Line<'static> {
     match &shown.row.past {
-        Past::Runs(cells) => Line::from_iter(cells.iter().map(|cell| look.cell(*cell))),
+        Past::Runs { cells, reading } => {
+            // Where older runs are still to come, their place is marked: one cell alone is no short history.
+            let unread = (*reading && cells.len() < usize::from(width)).then_some(Status::Unread);
+            Line::from_iter(unread.iter().chain(cells).map(|cell| look.cell(*cell)))
+        }
         Past::Lag { readings, rising } => {
             let role = if *rising || shown.row.status == Status::Lagging { Role::Warning } else { Role::Muted };
             look.span(role, sparkline(readings, usize::from(width), Some(highest(&shown.row, readings)), look.glyphs()))
@@ -405,7 +418,7 @@ fn pipeline_facts(
         _ => what.push(look.status(row.status, "")),
     }
     what.extend(worst.into_iter().flat_map(flow_facts).map(Span::raw));
-    let mut when = Vec::new();
+    let mut when: Vec<Span<'static>> = scale(row, allowed_s).map(Span::raw).into_iter().collect();
     if let Some(since) = row.since {
         when.push(Span::raw(format!("{} since {}", row.status.word(), look.instant(since))));
     }
@@ -415,6 +428,19 @@ fn pipeline_facts(
     let mut who = vec![Span::raw(format!("pipeline {}", pipeline.id))];
     who.extend(facts_of_the_fleet(row));
     [what, when, who]
+}
+
+/// What the strip of a stream's row is drawn to.
+fn scale(row: &FleetRow, allowed_s: Option<u64>) -> Option<String> {
+    let Past::Lag { readings, .. } = &row.past else { return None };
+    let peak = readings.iter().flatten().copied().reduce(f64::max)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a lag is never negative")]
+    let seconds = peak.round() as u64;
+    Some(match (row.lag_s(), allowed_s) {
+        (Some(_), Some(allowed_s)) => format!("LAST 12 peak {} of {} allowed", lag(seconds), lag(allowed_s)),
+        (Some(_), None) => format!("LAST 12 peak {}", lag(seconds)),
+        (None, _) => format!("LAST 12 peak {} records", count(peak)),
+    })
 }
 
 /// What waits in a flow's source, and how fast it comes and goes.

@@ -2,8 +2,11 @@
 
 use crate::app::place::Place;
 
-/// From this width on events stand beside the flows instead of below them.
-const WIDE: u16 = 150;
+/// From this width on events stand beside the flows instead of below them: then their messages have room there too.
+const WIDE: u16 = 190;
+
+/// From this height on a blank row sets the panes apart.
+const TALL: u16 = 30;
 
 /// Where everything stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub fn divide((columns, rows): (u16, u16), flows: usize, expectations: usize) ->
     let body = rows.saturating_sub(2);
     let (flows, expectations) = (count(flows).max(1), count(expectations));
     if columns >= WIDE {
-        let left = columns / 2;
+        let left = columns * 2 / 5;
         let right = columns - left;
         let guards = if expectations == 0 { 0 } else { (1 + expectations).min(body / 2) };
         let detail = 3;
@@ -49,16 +52,18 @@ pub fn divide((columns, rows): (u16, u16), flows: usize, expectations: usize) ->
             detail: place(left, 2 + body.saturating_sub(detail), right, detail),
         };
     }
-    let flow_rows = 1 + flows.min((body / 5).max(2));
-    let guards = if expectations == 0 { 0 } else { 1 + expectations.min((body / 7).max(1)) };
-    let detail = if rows >= 30 { 2 } else { 1 };
-    let events_at = 2 + flow_rows + guards;
+    let gap = u16::from(rows >= TALL);
+    let flow_rows = 1 + flows.min((body / 4).max(2));
+    let guards = if expectations == 0 { 0 } else { 1 + expectations.min((body / 6).max(1)) };
+    let detail = if rows >= TALL { 2 } else { 1 };
+    let guards_at = 2 + flow_rows + gap;
+    let events_at = if guards == 0 { guards_at } else { guards_at + guards + gap };
     let events = rows.saturating_sub(events_at + 1 + detail);
     Layout {
         title,
         updates,
         flows: place(0, 2, columns, flow_rows),
-        expectations: (guards > 0).then(|| place(0, 2 + flow_rows, columns, guards)),
+        expectations: (guards > 0).then(|| place(0, guards_at, columns, guards)),
         events_title: place(0, events_at, columns, 1),
         events: place(0, events_at + 1, columns, events),
         detail: place(0, rows.saturating_sub(detail), columns, detail),

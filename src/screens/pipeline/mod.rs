@@ -1,11 +1,13 @@
 //! Pipeline: is the stream healthy.
 
+mod flows;
 pub mod layout;
 mod prose;
 mod state;
 mod update;
 pub mod view;
 
+pub use flows::Flow;
 pub use state::{Guard, Pane, State};
 
 use crate::app::command::{self, Command, here};

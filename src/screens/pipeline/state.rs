@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use super::flows::{Flow, ranked, shared_path, short};
 use super::{layout, prose};
 use crate::app::model::Shared;
 use crate::app::place;
 use crate::app::prose::{Prose, furthest};
 use crate::domain::Instant;
-use crate::domain::fleet::{FleetRow, Object, ObjectId};
+use crate::domain::fleet::{FleetRow, Object, ObjectId, Source};
 use crate::domain::ids::{PipelineId, WorkspaceName};
 use crate::domain::pipeline::{Expectation, Level, PipelineEvent};
-use crate::domain::snapshot::{FlowWatch, Freshness, PipelineDetail, PipelineWatch, Section};
+use crate::domain::snapshot::{Freshness, PipelineDetail, PipelineWatch, Section};
 
 /// Seconds between two looks at a pipeline that moves, and at one that rests.
 const MOVING_S: u32 = 5;
@@ -44,6 +45,10 @@ pub struct State {
     pub(super) workspace: WorkspaceName,
     pub(super) id: PipelineId,
     pub(super) detail: Section<Arc<PipelineDetail>>,
+    /// The flows, what wants a person first.
+    pub(super) flows: Vec<Flow>,
+    /// The path that the names of all flows share.
+    pub(super) path: String,
     pub(super) guards: Vec<Guard>,
     /// The events that fit, newest first, as positions in those that were observed.
     pub(super) events: Vec<usize>,
@@ -53,6 +58,8 @@ pub struct State {
     pub(super) only_flow: Option<String>,
     pub(super) filter: String,
     pub(super) pane: Pane,
+    /// The flow that the cursor holds on to; none while it stays with the first.
+    pub(super) held_flow: Option<String>,
     pub(super) flow: usize,
     pub(super) guard: usize,
     /// The event that the cursor holds on to; none while it stays with the newest.
@@ -65,24 +72,29 @@ pub struct State {
 
 impl State {
     /// A screen about a pipeline of which nothing but the fleet's listing is known yet.
-    pub fn new(workspace: WorkspaceName, id: PipelineId) -> Self {
-        Self {
+    pub fn new(workspace: WorkspaceName, id: PipelineId, shared: &Shared) -> Self {
+        let mut state = Self {
             workspace,
             id,
             detail: Section { interval_s: MOVING_S, ..Section::default() },
+            flows: Vec::new(),
+            path: String::new(),
             guards: Vec::new(),
             events: Vec::new(),
             level: Level::Info,
             only_flow: None,
             filter: String::new(),
             pane: Pane::Flows,
+            held_flow: None,
             flow: 0,
             guard: 0,
             held: None,
             event: 0,
             zoomed: false,
             scroll: 0,
-        }
+        };
+        state.rank(shared);
+        state
     }
 
     /// How far what is shown can be trusted at `now` (local time).
@@ -110,9 +122,22 @@ impl State {
         shared.fleet.row(&id).map(Arc::as_ref)
     }
 
-    /// The flows.
-    pub fn flows<'s>(&'s self, shared: &'s Shared) -> &'s [FlowWatch] {
-        self.watch(shared).map_or(&[], |watch| &watch.flows)
+    /// The flows, what wants a person first.
+    pub fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    /// The name of a flow or a dataset without the path that all flows share; harmless to show.
+    pub fn short(&self, name: &str) -> String {
+        short(name, &self.path)
+    }
+
+    /// How far behind a flow may be, in seconds, if the fleet knows the pipeline as a stream.
+    pub fn allowed_s(&self, shared: &Shared) -> Option<u64> {
+        match &self.fleet_row(shared)?.source {
+            Source::Pipeline { allowed_s, .. } => *allowed_s,
+            Source::Job { .. } => None,
+        }
     }
 
     /// The expectations, the worst first.
@@ -176,14 +201,32 @@ impl State {
     }
 
     /// Takes the pipeline's own page.
-    pub(super) fn take(&mut self, detail: Arc<PipelineDetail>, now: Instant) {
+    pub(super) fn take(&mut self, detail: Arc<PipelineDetail>, shared: &Shared) {
+        let now = shared.now;
         let moves = detail.updates.iter().any(|update| update.state.is_active());
         let interval_s = if moves { MOVING_S } else { RESTING_S };
         self.guards = guards(&detail);
-        self.flow = self.flow.min(detail.watch.flows.len().saturating_sub(1));
         self.guard = self.guard.min(self.guards.len().saturating_sub(1));
         self.detail = Section { value: Some(detail), observed_at: Some(now), failure: None, interval_s, cached: false };
+        self.rank(shared);
         self.arrange();
+    }
+
+    /// Orders the flows anew. The cursor stays on its flow, or with the first.
+    pub(super) fn rank(&mut self, shared: &Shared) {
+        let Some(watch) = self.watch(shared) else { return };
+        // Where no promise is known, none is broken.
+        let flows = ranked(&watch.flows, self.allowed_s(shared).unwrap_or(u64::MAX));
+        self.path = shared_path(watch.flows.iter().map(|flow| flow.name.as_str()));
+        self.flows = flows;
+        let held = self.held_flow.as_ref().and_then(|name| self.flows.iter().position(|flow| flow.watch.name == *name));
+        self.flow = held.unwrap_or_else(|| self.flow.min(self.flows.len().saturating_sub(1)));
+    }
+
+    /// Puts the cursor on a flow and holds on to it.
+    pub(super) fn select_flow(&mut self, at: usize) {
+        self.flow = at;
+        self.held_flow = self.flows.get(at).map(|flow| flow.watch.name.clone());
     }
 
     /// Chooses the events anew. The cursor stays on its event, or with the newest.

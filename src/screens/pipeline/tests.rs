@@ -179,13 +179,39 @@ fn the_cursor_follows_the_newest_event_or_holds_on_to_one() {
 fn a_flow_opens_its_own_events_and_esc_shows_all_again() {
     let mut opened = Opened::on(lagging(), 120, 40);
     let all = opened.state().events_len();
-    opened.press("g enter");
+    opened.press("g j enter");
     assert_eq!((opened.state().only_flow(), opened.state().events_len()), (Some("orders_raw"), 1));
     assert_eq!(opened.state().pane(), Pane::Events);
     opened.press("esc");
     assert_eq!((opened.state().only_flow(), opened.state().events_len()), (None, all));
     opened.press("esc");
     assert!(matches!(opened.model().screen(), Screen::Fleet(_)));
+}
+
+#[test]
+fn the_cursor_begins_on_the_flow_that_is_behind_and_stays_on_the_flow_that_was_chosen() {
+    let mut opened = Opened::on(lagging(), 160, 45);
+    let flow = |opened: &Opened| opened.state().flows()[opened.state().cursors().0].name.clone();
+    assert_eq!(flow(&opened), "orders_enriched");
+    assert!(opened.drawn().contains("orders_enriched") && opened.drawn().contains("lagging"), "{}", opened.drawn());
+    opened.press("j");
+    assert_eq!(flow(&opened), "orders_raw");
+    let mut recovered = lagging();
+    recovered.watch.flows[1].backlog.seconds = Some(3.0);
+    recovered.watch.flows[1].history.clear();
+    opened.answer(Ok(recovered));
+    assert_eq!((flow(&opened).as_str(), opened.state().cursors().0), ("orders_raw", 0), "the order changed under it");
+}
+
+#[test]
+fn a_message_is_read_whole_where_there_is_room() {
+    let mut detail = lagging();
+    let message = "Flow 'prod.orders_blue.orders_enriched' waits for its source: the end".to_owned();
+    detail.events[0].message = message.clone();
+    detail.events[0].level = Level::Info;
+    let rows = Opened::on(detail, 160, 45).drawn();
+    let shown = rows.lines().filter(|row| row.contains(&message)).count();
+    assert_eq!(shown, 2, "in its row and below the table: {rows}");
 }
 
 #[test]

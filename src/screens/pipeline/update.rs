@@ -22,16 +22,22 @@ impl Page for State {
 
     fn observed(&mut self, _feed: &Feed, result: Result<Observed, FeedFailure>, shared: &Shared) {
         match result {
-            Ok(Observed::Pipeline(detail)) => self.take(detail, shared.now),
+            Ok(Observed::Pipeline(detail)) => self.take(detail, shared),
             Ok(_) => {}
             Err(failure) => self.detail.failure = Some(failure),
+        }
+    }
+
+    fn settle(&mut self, shared: &Shared, frozen: bool) {
+        if !frozen {
+            self.rank(shared);
         }
     }
 
     fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step> {
         match action {
             Action::Move(motion) => self.go(motion, shared),
-            Action::Open => self.open(shared),
+            Action::Open => self.open(),
             Action::Pipeline(Here::Zoom) => self.zoomed = !self.zoomed && self.event().is_some(),
             Action::Pipeline(Here::Follow) => self.select_event(0),
             Action::Pipeline(Here::Level) => {
@@ -101,11 +107,11 @@ impl Page for State {
 
 impl State {
     /// On a flow: only its events. On an event: all of its text.
-    fn open(&mut self, shared: &Shared) {
+    fn open(&mut self) {
         match self.pane {
             Pane::Events => self.zoomed = !self.zoomed && self.event().is_some(),
             Pane::Flows => {
-                if let Some(flow) = self.flows(shared).get(self.flow).map(|flow| flow.name.clone()) {
+                if let Some(flow) = self.flows.get(self.flow).map(|flow| flow.watch.name.clone()) {
                     self.only_flow = Some(flow);
                     self.pane = Pane::Events;
                     self.held = None;
@@ -131,7 +137,7 @@ impl State {
         match (motion, self.pane) {
             (Motion::NextPane | Motion::Right, _) => self.pane = self.neighbor(true),
             (Motion::PreviousPane | Motion::Left, _) => self.pane = self.neighbor(false),
-            (_, Pane::Flows) => self.flow = moved(self.flow, self.flows(shared).len(), motion, page),
+            (_, Pane::Flows) => self.select_flow(moved(self.flow, self.flows.len(), motion, page)),
             (_, Pane::Expectations) => self.guard = moved(self.guard, self.guards.len(), motion, page),
             (_, Pane::Events) => self.select_event(moved(self.event, self.events.len(), motion, page)),
         }

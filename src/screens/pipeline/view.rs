@@ -4,13 +4,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 
+use super::flows::Flow;
 use super::layout;
 use super::prose::level as level_word;
 use super::state::{Guard, Pane, State};
 use crate::app::model::Shared;
 use crate::domain::Instant;
 use crate::domain::fleet::FleetRow;
-use crate::domain::pipeline::{Level, PipelineEvent, PipelineState, Update};
+use crate::domain::pipeline::{Backlog, Level, PipelineEvent, PipelineState, Update};
 use crate::domain::snapshot::{FlowWatch, Freshness, PipelineWatch};
 use crate::domain::status::Status;
 use crate::domain::text as outside;
@@ -20,8 +21,9 @@ use crate::ui::bar::{Bar, Part};
 use crate::ui::look::{self, Look};
 use crate::ui::place::within;
 use crate::ui::teach;
-use crate::ui::text::{bytes, count, cut_end, lag, percent, thousands, wrap};
+use crate::ui::text::{bytes, count, cut_end, duration, lag, percent, thousands, wrap};
 use crate::ui::widgets::prose;
+use crate::ui::widgets::scroll;
 use crate::ui::widgets::sparkline::{peaks, sparkline};
 use crate::ui::widgets::table::{Align, Column, Cut, Header, Rows, Table, Width};
 
@@ -49,58 +51,105 @@ const fn name<R>(header: &'static str, min: u16, cell: fn(&R, &Look<'_>, u16) ->
     Column { cut: Cut::Middle, ..column(header, Width::Share { min, max: 40 }, 0, cell) }
 }
 
-const FLOWS: [Column<FlowWatch>; 8] = [
-    name("FLOW", 16, |flow, _, _| outside::line(&flow.name).into()),
-    column("STATE", Width::Exact(11), 2, |flow, look, _| flow_status(&flow.status, look).into()),
-    right("IN/S", 7, 4, |flow, _, _| flow.input_rows_per_s.map_or_else(String::new, count).into()),
-    right("OUT/S", 7, 0, |flow, _, _| flow.output_rows_per_s.map_or_else(String::new, count).into()),
+/// Above the readings: over how long they were taken.
+fn span_of_lag(row: &FlowRow, look: &Look<'_>, _: u16) -> Line<'static> {
+    let from = row.flow.watch.history.first().map(|sample| sample.at);
+    let ms = from.and_then(|from| u64::try_from(look.now.signed_duration_since(from).num_milliseconds()).ok());
+    let word = ms.map_or_else(|| "LAG".to_owned(), |ms| format!("LAST {}", duration(ms)));
+    look.span(Role::Muted, word).into()
+}
+
+/// A flow as a row.
+struct FlowRow {
+    flow: Flow,
+    /// How far behind it may be, in seconds.
+    allowed_s: Option<u64>,
+}
+
+const FLOWS: [Column<FlowRow>; 9] = [
+    name("FLOW", 16, |row, look, _| {
+        let role = if row.flow.is_problem() { Role::Heading } else { Role::Text };
+        look.span(role, row.flow.name.clone()).into()
+    }),
+    column("STATE", Width::Exact(11), 2, |row, look, _| flow_status(&row.flow, look).into()),
+    right("IN/S", 7, 5, |row, _, _| row.flow.watch.input_rows_per_s.map_or_else(String::new, count).into()),
+    right("OUT/S", 7, 0, |row, _, _| row.flow.watch.output_rows_per_s.map_or_else(String::new, count).into()),
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    right("BACKLOG", 8, 0, |flow, _, _| {
-        flow.backlog.records.map_or_else(String::new, |records| count(records as f64)).into()
+    right("BACKLOG", 8, 0, |row, _, _| {
+        row.flow.watch.backlog.records.map_or_else(String::new, |records| count(records as f64)).into()
     }),
-    right("BYTES", 9, 5, |flow, _, _| flow.backlog.bytes.map_or_else(String::new, bytes).into()),
-    right("BEHIND", 7, 0, |flow, _, _| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a negative lag is none")]
-        flow.backlog.seconds.map_or_else(String::new, |s| lag(s.max(0.0) as u64)).into()
+    right("BYTES", 9, 6, |row, _, _| row.flow.watch.backlog.bytes.map_or_else(String::new, bytes).into()),
+    right("BEHIND", 7, 0, |row, look, _| {
+        let role = if row.flow.is_problem() { Role::Warning } else { Role::Text };
+        let sign = if row.flow.is_rising { look.glyphs().up } else { "" };
+        look.span(role, row.flow.watch.backlog.seconds.map_or_else(String::new, |s| format!("{sign}{}", seconds(s))))
+            .into()
     }),
-    column("LAST HOUR", Width::Share { min: 12, max: 60 }, 3, |flow, look, width| {
-        let samples = peaks(&lags(flow), usize::from(width));
-        look.span(Role::Accent, sparkline(&samples, usize::from(width), None, look.glyphs())).into()
+    Column {
+        header: Header::Drawn(span_of_lag),
+        ..column("", Width::Share { min: 12, max: 60 }, 3, |row, look, width| {
+            let Some((measure, readings)) = readings(&row.flow.watch) else { return Line::default() };
+            let samples = peaks(&readings, usize::from(width));
+            // In seconds, what is allowed is the least that fills a cell: a calm stream is drawn low.
+            let allowed_s = row.allowed_s.filter(|_| measure == Measure::Seconds).and_then(|s| u32::try_from(s).ok());
+            let top = allowed_s.map(|allowed_s| samples.iter().flatten().copied().fold(f64::from(allowed_s), f64::max));
+            let role = if row.flow.is_problem() { Role::Warning } else { Role::Accent };
+            look.span(role, sparkline(&samples, usize::from(width), top, look.glyphs())).into()
+        })
+    },
+    right("PEAK", 11, 4, |row, look, _| {
+        let peak = readings(&row.flow.watch).and_then(|(measure, readings)| {
+            let peak = readings.into_iter().flatten().reduce(f64::max)?;
+            Some(measure.write(peak))
+        });
+        look.span(Role::Muted, peak.unwrap_or_default()).into()
     }),
 ];
 
-const GUARDS: [Column<Guard>; 6] = [
-    name("EXPECTATION", 16, |guard, _, _| outside::line(&guard.expectation.name).into()),
-    column("ON", Width::Share { min: 12, max: 30 }, 3, |guard, look, _| {
-        look.span(Role::Muted, outside::line(&guard.expectation.dataset)).into()
-    }),
-    right("PASS", 9, 0, |guard, look, _| {
-        let expectation = &guard.expectation;
+/// An expectation as a row.
+struct GuardRow {
+    guard: Guard,
+    /// What it guards, without the path that all flows share.
+    on: String,
+}
+
+const GUARDS: [Column<GuardRow>; 6] = [
+    name("EXPECTATION", 16, |row, _, _| outside::line(&row.guard.expectation.name).into()),
+    Column {
+        cut: Cut::Middle,
+        ..column("ON", Width::Share { min: 14, max: 30 }, 0, |row, look, _| {
+            look.span(Role::Muted, row.on.clone()).into()
+        })
+    },
+    right("PASS", 9, 0, |row, look, _| {
+        let expectation = &row.guard.expectation;
         let role = if expectation.failed == 0 { Role::Muted } else { Role::Warning };
         let passed = percent(expectation.passed, expectation.passed + expectation.failed);
         look.span(role, passed.unwrap_or_default()).into()
     }),
-    right("FAILED", 10, 0, |guard, _, _| thousands(guard.expectation.failed).into()),
-    right("FLOW DROPS", 10, 2, |guard, _, _| thousands(guard.dropped).into()),
-    column("FAILING", Width::Share { min: 12, max: 60 }, 1, |guard, look, width| {
-        let samples = peaks(&guard.failing, usize::from(width));
+    right("FAILED", 10, 0, |row, _, _| thousands(row.guard.expectation.failed).into()),
+    right("FLOW DROPS", 10, 2, |row, _, _| thousands(row.guard.dropped).into()),
+    column("FAILING", Width::Share { min: 12, max: 60 }, 1, |row, look, width| {
+        let samples = peaks(&row.guard.failing, usize::from(width));
         look.span(Role::Accent, sparkline(&samples, usize::from(width), None, look.glyphs())).into()
     }),
 ];
 
-const EVENTS: [Column<PipelineEvent>; 5] = [
-    column("TIME", Width::Exact(11), 0, |event, look, _| look.span(Role::Muted, moment(event.at, look)).into()),
-    column("LEVEL", Width::Exact(7), 0, |event, look, _| {
-        look.span(level_role(event.level), level_word(event.level)).into()
+/// An event as a row.
+struct EventRow {
+    event: PipelineEvent,
+    /// Its flow, without the path that all flows share.
+    flow: String,
+}
+
+const EVENTS: [Column<EventRow>; 5] = [
+    column("TIME", Width::Exact(11), 0, |row, look, _| look.span(Role::Muted, moment(row.event.at, look)).into()),
+    column("LEVEL", Width::Exact(7), 0, |row, look, _| {
+        look.span(level_role(row.event.level), level_word(row.event.level)).into()
     }),
-    column("KIND", Width::Exact(16), 2, |event, look, _| look.span(Role::Muted, outside::line(&event.kind)).into()),
-    Column {
-        cut: Cut::Middle,
-        ..column("FLOW", Width::Exact(20), 3, |event, _, _| {
-            outside::line(event.flow.as_deref().unwrap_or_default()).into()
-        })
-    },
-    column("MESSAGE", Width::Share { min: 30, max: 400 }, 0, |event, _, _| outside::line(&event.message).into()),
+    column("KIND", Width::Exact(16), 2, |row, look, _| look.span(Role::Muted, outside::line(&row.event.kind)).into()),
+    Column { cut: Cut::Middle, ..column("FLOW", Width::Exact(20), 3, |row, _, _| row.flow.clone().into()) },
+    column("MESSAGE", Width::Share { min: 56, max: 400 }, 0, |row, _, _| outside::line(&row.event.message).into()),
 ];
 
 /// Draws the screen.
@@ -108,7 +157,7 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
     // Times here are the workspace's own, which a simulated one may run ahead of ours.
     let look = &Look { now: shared.fleet.world_now(&state.workspace, shared.now), ..*look };
     let size = (area.width, area.height);
-    let flows = state.flows(shared);
+    let flows = state.flows();
     let layout = layout::divide(size, flows.len(), state.guards().len());
     title(state, shared, look).draw(look, frame, within(area, layout.title));
     let Some(watch) = state.watch(shared) else {
@@ -128,16 +177,20 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         let text = " No flow has reported yet: flows appear with the first events of an update.";
         frame.render_widget(Line::from(look.span(Role::Muted, text)), place);
     } else {
-        let rows =
-            Rows { len: flows.len(), at: &|at| flows.get(at), selected: Some(flow), stale: age::is_old(&freshness) };
-        Table { columns: &FLOWS, sort: None, focused: state.pane() == Pane::Flows }.draw(frame, place, &rows, look);
+        let allowed_s = state.allowed_s(shared);
+        let row = |at: usize| flows.get(at).map(|flow| FlowRow { flow: flow.clone(), allowed_s });
+        let pane = Panel { columns: &FLOWS, len: flows.len(), cursor: flow, focused: state.pane() == Pane::Flows };
+        pane.draw(row, &freshness, look, frame, place);
     }
     if let Some(place) = layout.expectations {
         let guards = state.guards();
-        let rows =
-            Rows { len: guards.len(), at: &|at| guards.get(at), selected: Some(guard), stale: age::is_old(&freshness) };
+        let row = |at: usize| {
+            let guard = guards.get(at)?;
+            Some(GuardRow { on: state.short(&guard.expectation.dataset), guard: guard.clone() })
+        };
         let focused = state.pane() == Pane::Expectations;
-        Table { columns: &GUARDS, sort: None, focused }.draw(frame, within(area, place), &rows, look);
+        let pane = Panel { columns: &GUARDS, len: guards.len(), cursor: guard, focused };
+        pane.draw(row, &freshness, look, frame, within(area, place));
     }
     events_title(state, look).draw(look, frame, within(area, layout.events_title));
     let place = within(area, layout.events);
@@ -145,14 +198,41 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         frame.render_widget(Line::from(look.span(Role::Muted, format!(" {}", no_events(state)))), place);
         return;
     }
-    let rows = Rows {
-        len: state.events_len(),
-        at: &|at| state.event_at(at),
-        selected: Some(event),
-        stale: age::is_old(&freshness),
+    let row = |at: usize| {
+        let event = state.event_at(at)?;
+        let flow = event.flow.as_deref().map(|flow| state.short(flow)).unwrap_or_default();
+        Some(EventRow { flow, event: event.clone() })
     };
-    Table { columns: &EVENTS, sort: None, focused: state.pane() == Pane::Events }.draw(frame, place, &rows, look);
+    let focused = state.pane() == Pane::Events;
+    let pane = Panel { columns: &EVENTS, len: state.events_len(), cursor: event, focused };
+    pane.draw(row, &freshness, look, frame, place);
     detail(state, look, frame, within(area, layout.detail));
+}
+
+/// One of the screen's tables.
+struct Panel<R: 'static> {
+    columns: &'static [Column<R>],
+    len: usize,
+    cursor: usize,
+    focused: bool,
+}
+
+impl<R> Panel<R> {
+    /// Draws the rows that are seen, and makes no others.
+    fn draw(
+        &self,
+        row: impl Fn(usize) -> Option<R>,
+        freshness: &Freshness,
+        look: &Look<'_>,
+        frame: &mut Frame<'_>,
+        place: Rect,
+    ) {
+        let seen = scroll::window(self.len, self.cursor, usize::from(place.height.saturating_sub(1)));
+        let made: Vec<Option<R>> = seen.clone().map(row).collect();
+        let at = |at: usize| made.get(at.checked_sub(seen.start)?)?.as_ref();
+        let rows = Rows { len: self.len, at: &at, selected: Some(self.cursor), stale: age::is_old(freshness) };
+        Table { columns: self.columns, sort: None, focused: self.focused }.draw(frame, place, &rows, look);
+    }
 }
 
 /// What the pipeline is: name, where, how it stands, mode, channel, target, how old this is.
@@ -268,8 +348,7 @@ fn events_title(state: &State, look: &Look<'_>) -> Bar {
     };
     let mut left = vec![Part::fixed([look.span(role, "Events")]), Part::fixed([look.span(Role::Muted, shown)])];
     if let Some(flow) = state.only_flow() {
-        let flow = outside::line(flow);
-        left.push(Part::fixed([look.span(Role::Muted, "of "), look.span(Role::Matched, flow)]));
+        left.push(Part::fixed([look.span(Role::Muted, "of "), look.span(Role::Matched, state.short(flow))]));
     }
     if !state.filter.is_empty() {
         let filter = outside::line(&state.filter);
@@ -336,8 +415,9 @@ fn level_role(level: Level) -> Role {
 }
 
 /// How a flow stands; a status that this version does not know as the wire spells it.
-fn flow_status(spelled: &str, look: &Look<'_>) -> Span<'static> {
-    let status = match spelled {
+fn flow_status(flow: &Flow, look: &Look<'_>) -> Span<'static> {
+    let status = match flow.watch.status.as_str() {
+        "RUNNING" if flow.is_behind => Status::Lagging,
         "RUNNING" => Status::Running,
         "COMPLETED" => Status::Ok,
         "FAILED" => Status::Failed,
@@ -354,19 +434,44 @@ fn flow_status(spelled: &str, look: &Look<'_>) -> Span<'static> {
     look.status(status, "")
 }
 
-/// A flow's lag over time in the one measure that its source tells: seconds, else records, else bytes.
-fn lags(flow: &FlowWatch) -> Vec<Option<f64>> {
+/// In what a flow's lag is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measure {
+    Seconds,
+    Records,
+    Bytes,
+}
+
+impl Measure {
     #[expect(clippy::cast_precision_loss, reason = "drawn in eight levels")]
-    let measures: [fn(&crate::domain::pipeline::Backlog) -> Option<f64>; 3] = [
-        |backlog| backlog.seconds,
-        |backlog| backlog.records.map(|records| records as f64),
-        |backlog| backlog.bytes.map(|bytes| bytes as f64),
-    ];
-    let told = |measure: &fn(&crate::domain::pipeline::Backlog) -> Option<f64>| {
-        flow.history.iter().any(|sample| measure(&sample.backlog).is_some())
-    };
-    let Some(measure) = measures.into_iter().find(told) else { return Vec::new() };
-    flow.history.iter().map(|sample| measure(&sample.backlog)).collect()
+    fn read(self, backlog: &Backlog) -> Option<f64> {
+        match self {
+            Self::Seconds => backlog.seconds,
+            Self::Records => backlog.records.map(|records| records as f64),
+            Self::Bytes => backlog.bytes.map(|bytes| bytes as f64),
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "three digits are shown")]
+    fn write(self, reading: f64) -> String {
+        match self {
+            Self::Seconds => seconds(reading),
+            Self::Records => format!("{} rec", count(reading)),
+            Self::Bytes => bytes(reading as u64),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a negative lag is none")]
+fn seconds(behind_s: f64) -> String {
+    lag(behind_s.max(0.0) as u64)
+}
+
+/// A flow's lag over time in the one measure that its source tells: seconds, else records, else bytes.
+fn readings(flow: &FlowWatch) -> Option<(Measure, Vec<Option<f64>>)> {
+    let told = |measure: &Measure| flow.history.iter().any(|sample| measure.read(&sample.backlog).is_some());
+    let measure = [Measure::Seconds, Measure::Records, Measure::Bytes].into_iter().find(told)?;
+    Some((measure, flow.history.iter().map(|sample| measure.read(&sample.backlog)).collect()))
 }
 
 /// Why there is no pipeline to show, and what to do about it.

@@ -8,7 +8,7 @@ use super::grid::{RUNS, TaskRow};
 use super::{Asked, Pane, State, Tab};
 use super::{layout, prose as words};
 use crate::app::model::Shared;
-use crate::domain::run::{Run, RunState, TaskRun};
+use crate::domain::run::{Outcome, Run, RunState, TaskRun};
 use crate::domain::snapshot::Freshness;
 use crate::domain::status::Status;
 use crate::domain::text as outside;
@@ -69,7 +69,10 @@ const COLUMNS: [Column<TaskRow>; 5] = [
         sort: None,
         drop: 0,
         cell: |row, look, _| {
-            let took_ms = row.task.as_ref().and_then(|task| task.took_ms(look.now));
+            // What was left out took no time at all, whatever its two instants are.
+            let ran =
+                |task: &&TaskRun| !matches!(task.state, RunState::Ended(Outcome::UpstreamFailed | Outcome::Skipped));
+            let took_ms = row.task.as_ref().filter(ran).and_then(|task| task.took_ms(look.now));
             took_ms.map_or_else(|| "–".to_owned(), duration).into()
         },
     },

@@ -43,6 +43,8 @@ pub(in crate::sim) struct Realm {
 pub(in crate::sim) struct Setting {
     pub(in crate::sim) scenario: String,
     pub(in crate::sim) seed: u64,
+    /// Whether answers bear members that no documentation names.
+    pub(in crate::sim) unknown_fields: bool,
     /// The wall clock.
     pub(in crate::sim) clock: Arc<dyn Clock>,
 }

@@ -8,6 +8,7 @@ mod admin;
 mod answer;
 mod call;
 mod deployment;
+mod grown;
 mod jobs;
 mod line;
 mod log;

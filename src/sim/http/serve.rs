@@ -14,6 +14,7 @@ use futures::{StreamExt as _, stream};
 use super::answer::{Answer, Refusal, Reply};
 use super::call::{Call, Visit};
 use super::deployment::{Deployment, Realm, Site};
+use super::grown::grown;
 use super::line::Scissors;
 use super::log::Line;
 use super::query::Query;
@@ -194,7 +195,11 @@ impl Port {
     async fn honest(&self, asked: &Asked, request_id: &str) -> Outcome {
         let mut principal = None;
         let scim = asked.path.contains("/scim/");
-        let reply = self.route(asked, &mut principal).await.unwrap_or_else(|refusal| refusal.reply(request_id, scim));
+        let mut reply =
+            self.route(asked, &mut principal).await.unwrap_or_else(|refusal| refusal.reply(request_id, scim));
+        if self.deployment.setting.unknown_fields {
+            reply.body = grown(reply.body, self.deployment.setting.seed);
+        }
         Outcome { reply, principal, reset: false, cut: false }
     }
 
