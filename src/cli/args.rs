@@ -78,11 +78,17 @@ pub enum Command {
     Status(StatusFlags),
     /// List the recent runs of all jobs, newest first.
     Runs(RunsFlags),
-    /// Look at one run.
+    /// Look at one run, or start, cancel or repair one.
     #[command(subcommand)]
     Run(RunCommand),
     /// List pipelines: where each stands and how far behind it is.
     Pipelines(PipelinesFlags),
+    /// Start or stop a pipeline.
+    #[command(subcommand)]
+    Pipeline(super::pipeline_acts::PipelineCommand),
+    /// See, resume, abort and export what was started here.
+    #[command(subcommand)]
+    Operations(super::operations::OperationsCommand),
     /// Say what changes in the fleet as it changes, without a terminal, until SIGTERM.
     Watch(super::watch::WatchFlags),
     /// Play a recording of the console to its end, and print the last screen.

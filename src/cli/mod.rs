@@ -7,11 +7,16 @@ pub mod demo;
 pub mod failure;
 pub mod init;
 pub mod ledger;
+pub mod operate;
+pub mod operation_page;
+pub mod operations;
 pub mod output;
+pub mod pipeline_acts;
 pub mod pipelines;
 pub mod reference;
 pub mod replay;
 pub mod run;
+pub mod run_acts;
 pub mod runs;
 pub mod sim;
 pub mod status;
@@ -115,6 +120,8 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
         Command::Runs(flags) => runs::run(flags, context),
         Command::Run(command) => run::run(command, context),
         Command::Pipelines(flags) => pipelines::run(flags, context),
+        Command::Pipeline(command) => pipeline_acts::run(command, context),
+        Command::Operations(command) => operations::run(command, context),
         Command::Watch(flags) => watch::run(flags, context),
         Command::Replay(flags) => replay::run(flags, context),
         Command::Config(command) => config::run(command, context),

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::args::Arguments;
 use super::failure::Kind;
 use super::output::schema_of;
-use super::{config, init, ledger, pipelines, replay, run, runs, status, watch, whoami};
+use super::{
+    config, init, ledger, operation_page, operations, pipelines, replay, run, runs, status, watch, whoami,
+};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
 use crate::domain::sql::{NamedStatement, Repeats};
@@ -25,6 +27,9 @@ pub fn documents() -> Vec<(String, Value)> {
         schema_of::<run::RunPage>(),
         schema_of::<pipelines::PipelineList>(),
         schema_of::<pipelines::ShownPipeline>(),
+        schema_of::<operations::OperationList>(),
+        schema_of::<operation_page::ShownOperation>(),
+        schema_of::<operations::ExportedOperation>(),
         schema_of::<watch::FleetChange>(),
         schema_of::<replay::LastScreen>(),
         schema_of::<config::Checked>(),

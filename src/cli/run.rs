@@ -1,4 +1,4 @@
-//! `lakeshift run show`: one run with its tasks, repairs and the error of the task that failed first.
+//! `lakeshift run`: acts on runs are in `run_acts`; here is `run show`: one run with its tasks, repairs and the error of the task that failed first.
 
 use std::sync::Arc;
 
@@ -40,6 +40,12 @@ pub enum RunCommand {
         #[arg(long, value_name = "NAME")]
         workspace: Option<String>,
     },
+    /// Start a run of a job, exactly once however often the network fails.
+    Start(super::run_acts::StartFlags),
+    /// Cancel a run, and see it ended.
+    Cancel(super::run_acts::CancelFlags),
+    /// Run the failed tasks of a run again, with the job's present settings.
+    Repair(super::run_acts::RepairFlags),
 }
 
 /// One run.
@@ -134,7 +140,12 @@ struct Found {
 
 /// Runs `lakeshift run`.
 pub(super) fn run(command: &RunCommand, context: &mut Context<'_>) -> Result<(), Failure> {
-    let RunCommand::Show { run, workspace } = command;
+    let (run, workspace) = match command {
+        RunCommand::Show { run, workspace } => (run, workspace),
+        RunCommand::Start(flags) => return super::run_acts::start(flags, context),
+        RunCommand::Cancel(flags) => return super::run_acts::cancel(flags, context),
+        RunCommand::Repair(flags) => return super::run_acts::repair(flags, context),
+    };
     let config = chosen(context, workspace.as_slice())?;
     let found = block_on(find(*run, &config, context))??;
     if context.output.format == Format::Text {

@@ -17,16 +17,20 @@ pub const LOG: &str = "LAKESHIFT_LOG";
 /// Turns color off in every program that honors it.
 pub const NO_COLOR: &str = "NO_COLOR";
 
+/// For tests of crashes: the crash point at which the process stands still until it is killed.
+pub const CRASH_POINT: &str = "LAKESHIFT_TEST_CRASH_POINT";
+
 /// The variables that lakeshift reads by itself, and what each does. Those of the vendor's SDK (`DATABRICKS_...`) and
 /// of proxies are read by the client.
-pub const VARIABLES: [(&str, &str); 7] = [
+pub const VARIABLES: [(&str, &str); 8] = [
     (CONFIG, "the configuration file, as `--config`"),
-    (STATE_DIR, "the folder of the last-good cache and the logs"),
+    (STATE_DIR, "the folder of the last-good cache, the journal of operations and the logs"),
     (THEME, "sets `theme`"),
     (READ_ONLY, "sets `read_only`: `true` or `false`"),
     (TIME_ZONE, "sets `time_zone`"),
     (LOG, "sets `log`"),
     (NO_COLOR, "no color, when set to anything"),
+    (CRASH_POINT, "for tests alone: at this crash point the process stands still until it is killed"),
 ];
 
 /// The process's environment as it was at the start. Variables that are not UTF-8 are left out.
@@ -35,6 +39,16 @@ pub fn of_process() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Who sits before this machine, as far as the environment tells: `ana@laptop`.
+pub fn actor(environment: &BTreeMap<String, String>) -> String {
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let user = set("USER").or_else(|| set("LOGNAME")).or_else(|| set("USERNAME")).map_or("unknown", String::as_str);
+    match set("HOSTNAME").or_else(|| set("COMPUTERNAME")) {
+        Some(host) => format!("{user}@{host}"),
+        None => user.to_owned(),
+    }
 }
 
 /// Whether the user asked every program for text without color.

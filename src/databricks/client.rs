@@ -128,6 +128,11 @@ impl Client {
         self.shared.exchanger.offset.ms()
     }
 
+    /// The workspace's time, as far as its answers have told it.
+    pub fn world_now(&self) -> crate::domain::Instant {
+        self.shared.exchanger.clock.now() + chrono::TimeDelta::milliseconds(self.clock_offset_ms())
+    }
+
     /// Requests that the workspace was sent within the last minute, by all clients that share its budget.
     pub fn requests_last_minute(&self) -> u32 {
         self.shared.budget.sent_last_minute()

@@ -81,6 +81,9 @@ pub enum Event {
         direction: Direction,
         /// 1 for the first.
         attempt: u32,
+        /// The workspace's own time when what must hold was seen to hold: what it led to is not older. Our clock may be
+        /// another one when it is looked for, on another machine or after a jump.
+        world_at: Instant,
     },
     /// A step happened.
     Confirmed {

@@ -20,6 +20,7 @@ use crate::domain::request::Lane;
 use crate::domain::run::{Output, Run};
 use crate::domain::snapshot::FailureKind;
 use crate::domain::workspace::Workspace;
+use crate::runtime::operator;
 use crate::runtime::poller::api::{Answer, ApiError, WorkspaceApi};
 
 /// Attempts of a request that only reads for the screen: a failure is better shown soon than hidden long.
@@ -162,12 +163,9 @@ impl Roads<'_> {
             }
             None => None,
         };
-        Ok(Arc::new(Network::for_host(
-            &configured.workspace.host,
-            bundle,
-            configured.connect_timeout,
-            self.environment,
-        )?))
+        let network =
+            Network::for_host(&configured.workspace.host, bundle, configured.connect_timeout, self.environment)?;
+        Ok(operator::guarded(Arc::new(network), self.environment))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod entropy;
 pub mod keeper;
 pub mod ledger;
+pub mod operator;
 pub mod poller;
 pub mod recording;
 pub mod session;

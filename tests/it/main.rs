@@ -15,6 +15,8 @@ mod fleet_commands;
 mod keys;
 mod ledger;
 #[cfg(unix)]
+mod operations;
+#[cfg(unix)]
 mod pty;
 mod reference;
 mod sim;

@@ -25,6 +25,8 @@ pub struct Fleet {
     pub tags: TagEntry,
     /// How names are built.
     pub naming: Naming,
+    /// How operations are carried out.
+    pub operations: OperationsEntry,
     /// What objects are, read from top to bottom: for each fact the first rule that gives it counts.
     pub rules: Vec<RuleEntry>,
     /// The shared record. Without it nothing changes production state.
@@ -43,6 +45,22 @@ pub struct Naming {
 impl Default for Naming {
     fn default() -> Self {
         Self { dev_prefixes: Inventory::default().dev_prefixes.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// How operations are carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OperationsEntry {
+    /// How long a request whose answer was lost may still take effect. An operation waits it out and looks again before it
+    /// asks anew for what no token names, and before it ends with such a doubt.
+    pub late_bound: Seconds,
+}
+
+impl Default for OperationsEntry {
+    /// Longer than gateways hold a request.
+    fn default() -> Self {
+        Self { late_bound: Seconds(90) }
     }
 }
 

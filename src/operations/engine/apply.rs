@@ -24,14 +24,14 @@ pub fn apply(state: &mut State, recorded: &Recorded) {
                 }
             });
         }
-        Event::Intended { step, direction, attempt } => {
+        Event::Intended { step, direction, attempt, world_at } => {
             let seq = recorded.seq;
             with(state, *step, *direction, |track| {
                 track.standing = Standing::Intended;
                 track.attempts = *attempt;
                 track.tries += 1;
                 track.intended_seq = seq;
-                track.first_intended_at.get_or_insert(at);
+                track.since.get_or_insert(*world_at);
             });
         }
         Event::Confirmed { step, direction, evidence, .. } => {

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::due::{Effect, Purpose, due, is_barred, is_clean, is_finished, patience_ends};
 use super::runbook;
 use super::{MAX_TRIES, Moment, Standing, State};
+use crate::domain::Instant;
 use crate::operations::journal::{Certainty, Direction, Event, Evidence, PauseReason, Thing};
 use crate::operations::plan::Plan;
 
@@ -34,7 +35,10 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A check: the condition holds.
-    Holds,
+    Holds {
+        /// The workspace's time when it was seen; or somewhat earlier, as far as its clock is not known exactly.
+        world_at: Instant,
+    },
     /// A check: it does not, and what was found instead.
     Fails(String),
     /// An act or a look: it happened, or it is there.
@@ -158,9 +162,9 @@ fn withdrawn(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
 /// What follows from an effect that is due and ended.
 fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment: Moment) -> Vec<Event> {
     match (effect, outcome) {
-        (Effect::Check { step, direction, .. }, Outcome::Holds) => {
+        (Effect::Check { step, direction, .. }, Outcome::Holds { world_at }) => {
             let attempt = state.steps[*step].track(*direction).attempts + 1;
-            vec![Event::Intended { step: *step, direction: *direction, attempt }]
+            vec![Event::Intended { step: *step, direction: *direction, attempt, world_at: *world_at }]
         }
         (Effect::Check { step, direction: Direction::Do, .. }, Outcome::Fails(why)) => {
             let mut events = vec![Event::CheckFailed { step: *step, why: why.clone() }];
@@ -291,7 +295,7 @@ fn follow_back(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
     if clean { vec![Event::Aborted] } else { Vec::new() }
 }
 
-fn is_past(until: Option<crate::domain::Instant>, moment: Moment) -> bool {
+fn is_past(until: Option<Instant>, moment: Moment) -> bool {
     until.is_some_and(|until| until <= moment.at)
 }
 

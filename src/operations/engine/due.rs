@@ -44,7 +44,7 @@ pub enum Effect {
         purpose: Purpose,
         /// What to look for.
         probe: Probe,
-        /// Nothing older than this (local time) is what is looked for.
+        /// Nothing older than this (the workspace's time) is what is looked for.
         since: Option<Instant>,
         /// What is known of it.
         evidence: Option<Evidence>,
@@ -197,7 +197,7 @@ impl View<'_> {
             direction,
             purpose,
             probe,
-            since: back.first_intended_at,
+            since: back.since,
             evidence: forward.evidence.clone(),
             asked: None,
         };
@@ -253,7 +253,7 @@ impl View<'_> {
             direction: Direction::Do,
             purpose,
             probe: probe.clone(),
-            since: track.first_intended_at,
+            since: track.since,
             evidence: track.evidence.clone(),
             asked: step.token.clone().map(|token| (step.action.clone(), token)),
         }

@@ -93,8 +93,8 @@ pub struct Track {
     pub tries: u32,
     /// The entry of the newest intent.
     pub intended_seq: u64,
-    /// When it was first intended: nothing that it led to is older.
-    pub first_intended_at: Option<Instant>,
+    /// The workspace's time when it was first intended: nothing that it led to is older.
+    pub since: Option<Instant>,
     /// Attempts of which nobody knows whether they happened or will.
     pub doubts: u32,
     /// When the newest doubt arose.

@@ -120,6 +120,10 @@ fn update(certainty: Certainty) -> Evidence {
     Evidence { thing, certainty, says: "update u-9".to_owned() }
 }
 
+pub(super) fn holds() -> Outcome {
+    Outcome::Holds { world_at: now() }
+}
+
 fn lost() -> Outcome {
     Outcome::Lost("connection lost".to_owned())
 }
@@ -137,7 +141,7 @@ fn nothing_is_due_before_a_person_approves() {
 #[test]
 fn a_good_life_checks_intends_asks_and_sees() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     let Effect::Act { attempt: 1, token: Some(token), .. } = bench.only_due() else { panic!("{:?}", bench.due()) };
     assert!(token.len() <= 64 && token.contains(&bench.plan.id.to_string()));
     bench.end(Outcome::Found(run(Certainty::Answered)));
@@ -152,21 +156,21 @@ fn a_good_life_checks_intends_asks_and_sees() {
 #[test]
 fn a_lost_answer_is_probed_and_a_token_lets_it_be_asked_again_at_once() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     assert!(matches!(bench.only_due(), Effect::Look { purpose: Purpose::Probe, asked: Some(_), .. }));
     assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::Probing);
     bench.end(Outcome::Unreadable("no connection".to_owned()));
     assert!(matches!(bench.only_due(), Effect::Look { purpose: Purpose::Probe, .. }), "it looks again");
     bench.end(Outcome::Missing);
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     let Effect::Act { attempt: 2, .. } = bench.only_due() else { panic!("{:?}", bench.due()) };
 }
 
 #[test]
 fn a_start_without_token_is_asked_again_only_after_the_late_bound_and_a_second_look() {
     let mut bench = Bench::approved(start_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.end(Outcome::Missing);
     let until = now() + TimeDelta::seconds(90);
@@ -183,7 +187,7 @@ fn a_start_without_token_is_asked_again_only_after_the_late_bound_and_a_second_l
 #[test]
 fn what_arrives_late_is_found_by_the_second_look() {
     let mut bench = Bench::approved(start_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.end(Outcome::Missing);
     bench.pass(90);
@@ -201,7 +205,7 @@ fn a_doubt_that_could_do_harm_is_settled_before_the_end() {
         says: "canceled".to_owned(),
     };
     let mut bench = Bench::approved(plan);
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.end(Outcome::Found(ended()));
     bench.end(Outcome::Found(ended()));
@@ -215,10 +219,10 @@ fn a_doubt_that_could_do_harm_is_settled_before_the_end() {
 #[test]
 fn a_refusal_after_a_lost_answer_is_looked_into() {
     let mut bench = Bench::approved(repair_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.end(Outcome::Missing);
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Refused { why: "the run is active".to_owned(), transient: false, retry_after_s: None });
     assert!(matches!(bench.only_due(), Effect::Look { purpose: Purpose::Probe, .. }), "our first one may be why");
 }
@@ -226,7 +230,7 @@ fn a_refusal_after_a_lost_answer_is_looked_into() {
 #[test]
 fn a_check_that_fails_after_a_lost_answer_is_settled_not_believed() {
     let mut bench = Bench::approved(repair_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.end(Outcome::Missing);
     bench.end(Outcome::Fails("the run is active".to_owned()));
@@ -242,7 +246,7 @@ fn a_refusal_for_the_moment_is_tried_again_and_given_up_in_the_end() {
     let refused = || Outcome::Refused { why: "429".to_owned(), transient: true, retry_after_s: None };
     let mut bench = Bench::approved(run_plan());
     for attempt in 1..=MAX_TRIES {
-        bench.end(Outcome::Holds);
+        bench.end(holds());
         bench.end(refused());
         if attempt < MAX_TRIES {
             assert!(matches!(bench.only_due(), Effect::Wait { .. }), "{attempt}");
@@ -259,7 +263,7 @@ const LONG: i64 = 120;
 #[test]
 fn a_refusal_for_good_ends_what_has_not_begun() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Refused { why: "403 permission denied".to_owned(), transient: false, retry_after_s: None });
     assert_eq!(bench.names()[2..], ["intended", "not_done", "failed"]);
 }
@@ -267,11 +271,11 @@ fn a_refusal_for_good_ends_what_has_not_begun() {
 #[test]
 fn an_abort_takes_back_what_was_started() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Found(run(Certainty::Answered)));
     bench.tell(&Input::Asked(Request::Abort { reason: Some("wrong day".to_owned()) }));
     assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::Undoing);
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     let Effect::Act { direction: Direction::Undo, action, .. } = bench.only_due() else { panic!("{:?}", bench.due()) };
     assert_eq!(action.words(), "cancel run 900");
     bench.end(Outcome::Found(run(Certainty::Answered)));
@@ -282,7 +286,7 @@ fn an_abort_takes_back_what_was_started() {
 #[test]
 fn an_abort_of_what_is_over_by_itself_takes_nothing_back() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Found(run(Certainty::Answered)));
     bench.tell(&Input::Asked(Request::Abort { reason: None }));
     bench.end(Outcome::Fails("run 900 is over".to_owned()));
@@ -292,7 +296,7 @@ fn an_abort_of_what_is_over_by_itself_takes_nothing_back() {
 #[test]
 fn an_abort_with_a_lost_answer_settles_before_it_says_that_nothing_happened() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.tell(&Input::Asked(Request::Abort { reason: None }));
     bench.end(Outcome::Missing);
@@ -305,7 +309,7 @@ fn an_abort_with_a_lost_answer_settles_before_it_says_that_nothing_happened() {
 #[test]
 fn what_may_be_a_colleagues_is_not_taken_back() {
     let mut bench = Bench::approved(start_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.tell(&Input::Asked(Request::Abort { reason: None }));
     bench.end(Outcome::Found(update(Certainty::Inferred)));
@@ -319,7 +323,7 @@ fn what_may_be_a_colleagues_is_not_taken_back() {
 #[test]
 fn two_things_that_could_be_ours_need_a_person() {
     let mut bench = Bench::approved(start_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(lost());
     bench.end(Outcome::Ambiguous("two updates".to_owned()));
     assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::Stuck);
@@ -331,7 +335,7 @@ fn two_things_that_could_be_ours_need_a_person() {
 #[test]
 fn there_is_no_way_back_behind_a_point_of_no_return() {
     let mut bench = Bench::approved(plans().swap_remove(1));
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.tell(&Input::Asked(Request::Abort { reason: None }));
     assert_eq!(bench.names().last(), Some(&"abort_refused"));
     assert!(bench.state.abort.is_none());
@@ -343,7 +347,7 @@ fn there_is_no_way_back_behind_a_point_of_no_return() {
 #[test]
 fn a_pause_takes_the_answer_of_what_was_asked_and_asks_nothing_further() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.tell(&Input::Asked(Request::Pause));
     assert!(matches!(bench.only_due(), Effect::Act { .. }), "it is under way");
     bench.end(Outcome::Found(run(Certainty::Answered)));
@@ -356,7 +360,7 @@ fn a_pause_takes_the_answer_of_what_was_asked_and_asks_nothing_further() {
 #[test]
 fn a_take_over_makes_what_was_intended_unknown() {
     let mut bench = Bench::approved(start_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     let act = bench.only_due();
     bench.pass(10);
     bench.tell(&Input::TakenUp { from: Some("ben@desk".to_owned()) });
@@ -371,7 +375,7 @@ fn production_waits_for_the_ledger_before_the_first_request() {
     let mut plan = start_plan();
     plan.tier = Danger::Production;
     let mut bench = Bench::approved(plan);
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     assert_eq!(bench.due(), [Effect::AwaitLedger { seq: 3 }]);
     assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::AwaitingLedger);
     bench.moment.acknowledged = 2;
@@ -386,7 +390,7 @@ fn what_the_barrier_kept_back_was_never_sent() {
         let mut plan = start_plan();
         plan.tier = Danger::Production;
         let mut bench = Bench::approved(plan);
-        bench.end(Outcome::Holds);
+        bench.end(holds());
         let request = if abort { Request::Abort { reason: None } } else { Request::Pause };
         bench.tell(&Input::Asked(request));
         assert_eq!(bench.due(), [], "the ledger may come: it is not sent all the same");
@@ -401,14 +405,14 @@ fn a_rollback_never_waits_for_the_ledger() {
     let mut plan = start_plan();
     plan.tier = Danger::Rollback;
     let mut bench = Bench::approved(plan);
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     assert!(matches!(bench.only_due(), Effect::Act { .. }));
 }
 
 #[test]
 fn what_is_not_seen_in_time_is_not_called_a_success() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Found(run(Certainty::Answered)));
     bench.pass(119);
     assert!(!bench.state.is_over());
@@ -419,10 +423,10 @@ fn what_is_not_seen_in_time_is_not_called_a_success() {
 #[test]
 fn what_cannot_be_taken_back_is_stuck_with_a_runbook() {
     let mut bench = Bench::approved(run_plan());
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Found(run(Certainty::Answered)));
     bench.tell(&Input::Asked(Request::Abort { reason: None }));
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Refused { why: "403".to_owned(), transient: false, retry_after_s: None });
     assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::Stuck);
     bench.tell(&Input::Asked(Request::Unpause));
@@ -437,7 +441,7 @@ fn a_step_of_a_later_wave_waits_for_the_first() {
     plan.steps.push(second);
     let mut bench = Bench::approved(plan);
     assert!(matches!(bench.only_due(), Effect::Check { step: 0, .. }));
-    bench.end(Outcome::Holds);
+    bench.end(holds());
     bench.end(Outcome::Found(run(Certainty::Answered)));
     bench.end(Outcome::Found(run(Certainty::Answered)));
     assert!(matches!(bench.only_due(), Effect::Check { step: 1, .. }));

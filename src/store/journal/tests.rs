@@ -102,7 +102,7 @@ fn a_working_owner_is_named_and_a_hung_or_gone_one_replaced() {
     assert_eq!(ben.take(plan.id, hung).expect("taken").as_deref(), Some("ana@laptop"));
 
     // The one that hung wakes up: it cannot write, so it cannot ask.
-    let intent = entry(&plan, 2, Event::Intended { step: 0, direction: Direction::Do, attempt: 1 });
+    let intent = entry(&plan, 2, Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: now() });
     let refused = ana.append(plan.id, 1, std::slice::from_ref(&intent), &[], false, hung).expect_err("lost");
     assert!(matches!(&refused, Error::NotOwner { owner: Some(owner), .. } if owner == "ben@desk"), "{refused}");
     assert_eq!(ana.record(plan.id, hung).expect("read").expect("there").journal.len(), 1, "nothing was written");

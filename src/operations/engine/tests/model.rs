@@ -65,7 +65,7 @@ impl Platform {
             Condition::RunIsOver { .. } => self.effects == 0,
             Condition::PipelineIsIdle { .. } => self.effects == 0 || self.ended,
         };
-        if holds { Outcome::Holds } else { Outcome::Fails("it does not hold".to_owned()) }
+        if holds { super::holds() } else { Outcome::Fails("it does not hold".to_owned()) }
     }
 
     fn look(&self, plan: &Plan, probe: &Probe) -> Outcome {
@@ -143,8 +143,13 @@ impl Life {
             Effect::Check { condition, .. } => self.platform.check(condition),
             Effect::Look { probe, .. } => self.platform.look(plan, probe),
             Effect::Act { step, direction, attempt, .. } => {
-                let intended = Event::Intended { step: *step, direction: *direction, attempt: *attempt };
-                assert!(self.bench.journal.iter().any(|entry| entry.event == intended), "no act without an intent");
+                let is_it = |event: &Event| match event {
+                    Event::Intended { step: of, direction: way, attempt: number, .. } => {
+                        (of, way, number) == (step, direction, attempt)
+                    }
+                    _ => false,
+                };
+                assert!(self.bench.journal.iter().any(|entry| is_it(&entry.event)), "no act without an intent");
                 self.platform.sent += 1;
                 let step = &plan.steps[0];
                 match fate {

@@ -1,0 +1,394 @@
+//! What every subcommand that changes something has in common: the operator's desk, the question whether to go ahead, and
+//! driving an operation to its end.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use clap::Args;
+use futures::future::BoxFuture;
+
+use super::Context;
+use super::failure::{Failure, Kind, chain};
+use super::operation_page::{self, ShownOperation};
+use super::output::Format;
+use super::sweep::seed;
+use crate::config::{Config, environment};
+use crate::databricks::{Client, Observer};
+use crate::domain::clock::Clock;
+use crate::domain::credential::Role;
+use crate::domain::inventory::{ObjectFacts, ObjectKind};
+use crate::domain::request::{Lane, RequestRecord};
+use crate::domain::text;
+use crate::operations::Planning;
+use crate::operations::engine::{End, Request};
+use crate::operations::journal::Actor;
+use crate::operations::plan::{OperationId, Plan};
+use crate::operations::planning::Access;
+use crate::operations::refusal::Refusal;
+use crate::runtime::clock::SystemClock;
+use crate::runtime::connect::{Link, connect};
+use crate::runtime::entropy::{Ids, SystemIds};
+use crate::runtime::ledger::outbox_rows;
+use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, RowsOf, Workspaces, no_rows};
+use crate::store;
+
+/// What every act is told.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ActFlags {
+    /// The workspace that it is in; without it all are asked.
+    #[arg(long, value_name = "NAME")]
+    pub workspace: Option<String>,
+    /// Why; kept with the operation.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Go ahead without asking. Without a terminal nothing goes ahead otherwise.
+    #[arg(long)]
+    pub yes: bool,
+    /// Unlock this one object for this one act, where policy makes its workspace read-only.
+    #[arg(long)]
+    pub unlock: bool,
+    /// Make the plan and print it; change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The journal as the subcommands use it.
+type DeskJournal = CrashingJournal<store::Journal>;
+
+/// The operator and what it leans on.
+pub(super) struct Desk {
+    pub(super) config: Config,
+    pub(super) links: Vec<Link>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) operator: Operator<DeskJournal>,
+    actor: Actor,
+}
+
+/// An object that was found, with what plans of it need.
+pub(super) struct Found<'a, T> {
+    pub(super) link: &'a Link,
+    pub(super) client: Client,
+    pub(super) object: T,
+}
+
+impl Desk {
+    /// Opens the journal and the ways to the workspaces. Nothing is sent yet.
+    pub(super) fn open(config: Config, context: &Context<'_>, command: &str) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ignored: Observer = Arc::new(|_: RequestRecord| {});
+        let links = connect(&config, context.environment, &clock, &ignored, seed());
+        let actor = environment::actor(context.environment);
+        let mut ids = SystemIds::default();
+        let who = format!("{actor}, lakeshift {command}");
+        let journal = store::Journal::open(&config.paths.state_dir, ids.ulid(clock.now()), &who)
+            .map_err(|error| of_store(&error))?;
+        // Without a ledger there is nobody to tell.
+        let rows: RowsOf = if config.fleet.ledger.is_some() { Arc::new(outbox_rows) } else { no_rows() };
+        let operator = Operator::new(Parts {
+            journal: CrashingJournal::new(journal, context.environment),
+            world: Arc::new(Workspaces::of(&links)),
+            clock: clock.clone(),
+            ids: Box::new(ids),
+            actor: Actor(actor.clone()),
+            rows,
+        });
+        Ok(Self { config, links, clock, operator, actor: Actor(actor) })
+    }
+
+    pub(super) fn journal(&self) -> &store::Journal {
+        self.operator.journal().inner()
+    }
+
+    /// Asks every workspace for an object and gives the one that has it.
+    pub(super) async fn find<'a, T>(
+        &'a self,
+        what: &str,
+        ask: impl Fn(Client) -> BoxFuture<'a, Result<Option<T>, Failure>>,
+    ) -> Result<Found<'a, T>, Failure> {
+        let asked = self.links.iter().map(|link| {
+            let client = link.client(Role::Operator).map(|client| client.in_lane(Lane::Act));
+            let asked = client.clone().map(&ask);
+            async move {
+                match (client, asked) {
+                    (Ok(client), Ok(asked)) => Ok(asked.await?.map(|object| Found { link, client, object })),
+                    (Err(error), _) | (_, Err(error)) => {
+                        Err(Failure::new(Kind::Auth, format!("{}: {error}", link.workspace().name)))
+                    }
+                }
+            }
+        });
+        let (mut found, mut failed) = (Vec::new(), Vec::new());
+        for answer in futures::future::join_all(asked).await {
+            match answer {
+                Ok(answer) => found.extend(answer),
+                Err(failure) => failed.push(failure),
+            }
+        }
+        let names = |links: &mut dyn Iterator<Item = &Link>| {
+            links.map(|link| link.workspace().name.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        // Where one of several workspaces cannot be asked, it may hold a second one of the same name or id.
+        if let Some(failure) = failed.into_iter().next() {
+            return Err(failure.hint("Say which workspace with --workspace; then the others need not be asked."));
+        }
+        if found.len() > 1 {
+            let names = names(&mut found.iter().map(|found| found.link));
+            return Err(Failure::new(Kind::User, format!("there is {what} in each of {names}"))
+                .hint("Say which with --workspace."));
+        }
+        let names = names(&mut self.links.iter());
+        found.pop().ok_or_else(|| Failure::new(Kind::User, format!("there is no {what} in {names}")))
+    }
+
+    /// What a plan about an object of this workspace is made with. What was read of it was read just now.
+    pub(super) fn planning<'a>(
+        &self,
+        link: &'a Link,
+        kind: ObjectKind,
+        object: (&str, &str, &std::collections::BTreeMap<String, String>),
+        flags: &ActFlags,
+        in_hand: &'a [crate::operations::planning::InHand],
+    ) -> Planning<'a> {
+        let (id, name, tags) = object;
+        let facts = ObjectFacts { kind, id, name, tags };
+        let now = self.clock.now();
+        let access = match (self.config.personal.read_only, link.configured.read_only) {
+            (true, _) => Access::ReadOnly,
+            (false, true) if !flags.unlock => Access::Locked,
+            (false, _) => Access::Open,
+        };
+        Planning {
+            id: OperationId(SystemIds::default().ulid(now)),
+            actor: self.actor.clone(),
+            reason: flags.reason.clone(),
+            fleet_hash: self.config.fleet_hash.clone(),
+            now,
+            observed_at: now,
+            workspace: link.workspace(),
+            product: self.config.inventory().classify(link.workspace(), facts).product,
+            access,
+            has_ledger: self.config.fleet.ledger.is_some(),
+            in_hand,
+            late_bound_s: u32::try_from(self.config.fleet.operations.late_bound.0).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Shows the plan, asks, and carries it out.
+    pub(super) async fn carry_out(
+        mut self,
+        planned: Result<Plan, Vec<Refusal>>,
+        flags: &ActFlags,
+        context: &mut Context<'_>,
+    ) -> Result<(), Failure> {
+        let plan = planned.map_err(|refusals| refused(&refusals))?;
+        if flags.dry_run {
+            let shown = ShownOperation::of_plan(&plan, self.clock.now());
+            return match context.output.format {
+                Format::Text => sheet(&plan, context.output.out).map_err(Failure::from),
+                Format::Json | Format::Ndjson => context.output.document(&shown),
+            };
+        }
+        let how = if flags.yes { "--yes" } else { confirmed(&plan)? };
+        let operation = plan.id;
+        let entries = self.operator.begin(plan, Some(how)).map_err(|error| of_operator(&error))?;
+        self.drive(operation, vec![Happened::Recorded(entries)], context).await
+    }
+
+    /// Drives an operation in hand until it is over or waits for a person, and tells of it.
+    pub(super) async fn drive(
+        &mut self,
+        operation: OperationId,
+        mut happened: Vec<Happened>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Failure> {
+        let mut stops = Box::pin(stop_asked());
+        let mut lost = None;
+        let mut stopping = false;
+        loop {
+            for event in happened.drain(..) {
+                if let Happened::Lost { why, .. } = &event {
+                    lost = Some(why.clone());
+                }
+                self.tell(&event, context)?;
+            }
+            let Some(view) = self.operator.view(operation) else { break };
+            if view.state.is_over() || (view.state.is_held() && !self.operator.is_acting(operation)) {
+                break;
+            }
+            happened = tokio::select! {
+                biased;
+                () = &mut stops, if !stopping => {
+                    stopping = true;
+                    // What was asked is asked: its answer is waited for, then somebody else may go on.
+                    self.operator.ask(operation, Request::Pause).map_err(|error| of_operator(&error))?
+                }
+                happened = self.operator.step() => happened,
+            };
+        }
+        if let Err(error) = self.operator.release(operation) {
+            tracing::warn!(%error, "the operation could not be let go");
+        }
+        if let Some(why) = lost {
+            return Err(Failure::new(Kind::Stuck, why)
+                .hint(format!("`lakeshift operations show {operation}` tells where it stands.")));
+        }
+        self.finish(operation, context)
+    }
+
+    fn tell(&self, event: &Happened, context: &mut Context<'_>) -> Result<(), Failure> {
+        if context.output.format != Format::Text {
+            return Ok(());
+        }
+        let zone = self.config.personal.time_zone.0;
+        match event {
+            Happened::Recorded(entries) => {
+                for entry in entries {
+                    writeln!(context.output.out, "{}", operation_page::line(entry, zone))?;
+                }
+            }
+            Happened::Trouble { why, .. } => writeln!(context.output.out, "  (not now: {})", text::line(why))?,
+            Happened::Lost { why, .. } => writeln!(context.output.out, "  (let go: {})", text::line(why))?,
+        }
+        context.output.out.flush()?;
+        Ok(())
+    }
+
+    /// Tells how it stands, and turns that into an exit code.
+    fn finish(&self, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let record = self.journal().record(operation, now).map_err(|error| of_store(&error))?;
+        let record = record.ok_or_else(|| Failure::new(Kind::Internal, "the operation is gone from the journal"))?;
+        let acknowledged = self.journal().acknowledged(operation).map_err(|error| of_store(&error))?;
+        let shown = ShownOperation::of(&record, acknowledged, now);
+        match context.output.format {
+            Format::Text => writeln!(context.output.out, "{} {}", shown.operation_id, shown.phase.replace('_', " "))?,
+            Format::Json | Format::Ndjson => context.output.document(&shown)?,
+        }
+        let state = record.plan.known().map(|plan| crate::operations::engine::fold(plan, &record.journal));
+        match state.and_then(|state| state.end) {
+            Some(End::Completed | End::Aborted) => Ok(()),
+            Some(End::Failed { why }) => Err(Failure::new(Kind::Remote, text::line(&why))),
+            None => {
+                let why = shown.why.unwrap_or_else(|| format!("it is {}", shown.phase));
+                let failure = Failure::new(Kind::Stuck, format!("operation {operation} waits: {}", text::line(&why)));
+                let failure = shown.runbook.iter().fold(failure, |failure, line| failure.hint(text::line(line)));
+                Err(failure.hint(format!("`lakeshift operations resume {operation}` lets it go on.")))
+            }
+        }
+    }
+}
+
+/// What is about to be done, for a person to judge.
+fn sheet(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
+    let subject = &plan.subject;
+    writeln!(
+        out,
+        "{} in {} ({}): {}",
+        plan.kind.words(),
+        subject.workspace,
+        subject.environment,
+        text::line(&subject.name)
+    )?;
+    for (index, step) in plan.steps.iter().enumerate() {
+        let back = if step.point_of_no_return { "; no way back" } else { "" };
+        writeln!(out, "  {}. {}{back}", index + 1, text::line(&step.action.words()))?;
+    }
+    for (name, value) in plan.observed.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "  {name}: {}", text::line(value))?;
+    }
+    if let Some(reason) = &plan.reason {
+        writeln!(out, "  reason: {}", text::line(reason))?;
+    }
+    writeln!(out, "  tier {}: {}", plan.tier.tier(), plan.tier.meaning())
+}
+
+/// Asks the person. Only `y` goes ahead: neither Enter nor anything that was typed ahead by habit.
+fn confirmed(plan: &Plan) -> Result<&'static str, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(Kind::Refused, "nobody is there to confirm it")
+            .hint("Give --yes, or --dry-run to see what would be done."));
+    }
+    let mut err = std::io::stderr().lock();
+    let asked = sheet(plan, &mut err).and_then(|()| write!(err, "Type y to go ahead: ")).and_then(|()| err.flush());
+    asked.map_err(Failure::from)?;
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.map_err(|error| Failure::of_system("the answer could not be read", &error))?;
+    if answer.trim() == "y" {
+        return Ok("confirmed");
+    }
+    Err(Failure::new(Kind::Refused, "not confirmed: nothing was done"))
+}
+
+/// All refusals as one failure.
+pub(super) fn refused(refusals: &[Refusal]) -> Failure {
+    let lines: Vec<String> = refusals.iter().map(|refusal| text::line(&refusal.to_string())).collect();
+    let mut failure = Failure::new(Kind::Refused, lines.join("\n"));
+    for refusal in refusals {
+        failure = match refusal {
+            Refusal::ReadOnly { unlockable: true, .. } => {
+                failure.hint("Add --unlock to unlock this object for this act.")
+            }
+            Refusal::NoReason => failure.hint("Say why with --reason; it is kept with the operation."),
+            Refusal::InHand { operation, .. } => {
+                failure.hint(format!("`lakeshift operations show {operation}` tells where it stands."))
+            }
+            other => other.hint().into_iter().fold(failure, Failure::hint),
+        };
+    }
+    failure
+}
+
+pub(super) fn of_store(error: &store::Error) -> Failure {
+    let kind = match error {
+        store::Error::Held { .. } | store::Error::Collides { .. } | store::Error::NotOwner { .. } => Kind::Refused,
+        _ => Kind::User,
+    };
+    let failure = Failure::new(kind, chain(error));
+    match error {
+        store::Error::Held { .. } => failure.hint("Ask them, or wait: an owner that gives no sign can be replaced."),
+        store::Error::Collides { operation, .. } => {
+            failure.hint(format!("`lakeshift operations show {operation}` tells where it stands."))
+        }
+        _ => failure,
+    }
+}
+
+pub(super) fn of_operator(error: &operator::Error) -> Failure {
+    match error {
+        operator::Error::Store(error) => of_store(error),
+        operator::Error::Missing(_) | operator::Error::Over(_) | operator::Error::NotInHand(_) => {
+            Failure::new(Kind::User, error.to_string()).hint("`lakeshift operations list` lists them.")
+        }
+        operator::Error::OutOfReach(_) => Failure::new(Kind::Config, error.to_string()),
+        operator::Error::Foreign { .. } | operator::Error::Altered(_) => Failure::new(Kind::Refused, error.to_string()),
+    }
+}
+
+/// Waits until somebody asks the process to end. It is listened from the first call on.
+#[cfg(unix)]
+fn stop_asked() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn arrived(signal: Option<Signal>) {
+        match signal {
+            Some(mut signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+    let listen = |kind| arrived(signal(kind).ok());
+    let (interrupt, terminate, hang_up) =
+        (listen(SignalKind::interrupt()), listen(SignalKind::terminate()), listen(SignalKind::hangup()));
+    async move {
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+            () = hang_up => {}
+        }
+    }
+}
+
+/// Waits until somebody asks the process to end.
+#[cfg(not(unix))]
+async fn stop_asked() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,282 @@
+//! `lakeshift operations`: what is, was and waits; going on with it, taking it back, giving it up.
+
+use clap::Subcommand;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Context;
+use super::failure::{Failure, Kind};
+use super::operate::{Desk, of_operator, of_store};
+use super::operation_page::ShownOperation;
+use super::output::{Document, Format};
+use super::sweep::{block_on, chosen};
+use super::table::{Align, Table};
+use crate::operations::engine::Request;
+use crate::operations::plan::{OperationId, Stored};
+use crate::runtime::operator::Happened;
+use crate::store::{Health, Record};
+
+/// Operations that `list --all` shows.
+const LISTED: usize = 500;
+
+/// What to do with operations.
+#[derive(Debug, Subcommand)]
+pub enum OperationsCommand {
+    /// List the operations that are not over, with who has each in hand.
+    List {
+        /// Those that are over, too, newest first.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one operation: steps, journal, and what to do if it is stuck.
+    Show {
+        /// The operation's id.
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+    },
+    /// Go on with operations that a process left, or that wait for a person.
+    Resume {
+        /// The operations; none is all that are not over and that no working process has in hand.
+        #[arg(value_name = "OPERATION")]
+        operations: Vec<OperationId>,
+        /// Let those go ahead that nobody has confirmed yet.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take an operation back, as far as it has a way back.
+    Abort {
+        /// The operation's id.
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+        /// Why; kept with the operation.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Give up an operation that is paused or stuck, when you have seen to the rest by hand.
+    Close {
+        /// The operation's id.
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+        /// What you did; kept with the operation.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Print plan and journal as they are stored, also of another version's operation.
+    Export {
+        /// The operation's id.
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+    },
+}
+
+/// Operations.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OperationList {
+    /// Oldest first; with `--all` newest first.
+    operations: Vec<ShownOperation>,
+}
+
+impl Document for OperationList {
+    const SCHEMA: &'static str = "lakeshift.operations/1";
+}
+
+/// Plan and journal of an operation as they are stored.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ExportedOperation {
+    /// Its id.
+    operation_id: String,
+    /// SHA-256 of the plan when it was planned.
+    plan_digest: String,
+    /// The plan.
+    plan: Value,
+    /// The journal's entries.
+    journal: Vec<Value>,
+}
+
+impl Document for ExportedOperation {
+    const SCHEMA: &'static str = "lakeshift.operation-export/1";
+}
+
+/// Runs `lakeshift operations`.
+pub(super) fn run(command: &OperationsCommand, context: &mut Context<'_>) -> Result<(), Failure> {
+    let name = match command {
+        OperationsCommand::Resume { .. } => "operations resume",
+        OperationsCommand::Abort { .. } => "operations abort",
+        OperationsCommand::Close { .. } => "operations close",
+        _ => "operations",
+    };
+    let desk = Desk::open(chosen(context, &[])?, context, name)?;
+    match command {
+        OperationsCommand::List { all } => list(&desk, *all, context),
+        OperationsCommand::Show { operation } => show(&desk, *operation, context),
+        OperationsCommand::Export { operation } => export(&desk, *operation, context),
+        OperationsCommand::Resume { operations, yes } => block_on(resume(desk, operations.clone(), *yes, context))?,
+        OperationsCommand::Abort { operation, reason } => block_on(abort(desk, *operation, reason.clone(), context))?,
+        OperationsCommand::Close { operation, reason } => block_on(close(desk, *operation, reason.clone(), context))?,
+    }
+}
+
+fn record(desk: &Desk, operation: OperationId) -> Result<Record, Failure> {
+    let found = desk.journal().record(operation, desk.clock.now()).map_err(|error| of_store(&error))?;
+    found.ok_or_else(|| {
+        Failure::new(Kind::User, format!("there is no operation {operation}"))
+            .hint("`lakeshift operations list --all` lists them.")
+    })
+}
+
+fn shown(desk: &Desk, record: &Record) -> Result<ShownOperation, Failure> {
+    let acknowledged = desk.journal().acknowledged(record.id).map_err(|error| of_store(&error))?;
+    Ok(ShownOperation::of(record, acknowledged, desk.clock.now()))
+}
+
+fn list(desk: &Desk, all: bool, context: &mut Context<'_>) -> Result<(), Failure> {
+    let (journal, now) = (desk.journal(), desk.clock.now());
+    let records = if all { journal.newest(LISTED, now) } else { journal.unfinished(now) };
+    let mut operations = Vec::new();
+    for record in records.map_err(|error| of_store(&error))? {
+        operations.push(shown(desk, &record)?.without_journal());
+    }
+    match context.output.format {
+        Format::Ndjson => operations.iter().try_for_each(|operation| context.output.document(operation)),
+        Format::Json => context.output.document(&OperationList { operations }),
+        Format::Text if operations.is_empty() => Ok(writeln!(context.output.out, "no operations")?),
+        Format::Text => {
+            let mut table = Table::new(&[
+                ("OPERATION", Align::Left),
+                ("KIND", Align::Left),
+                ("WORKSPACE", Align::Left),
+                ("OBJECT", Align::Left),
+                ("PHASE", Align::Left),
+                ("IN HAND OF", Align::Left),
+                ("BY", Align::Left),
+            ]);
+            for operation in &operations {
+                table.row(operation.row());
+            }
+            table.print(context.output.out, context.output.color)
+        }
+    }
+}
+
+fn show(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
+    let shown = shown(desk, &record(desk, operation)?)?;
+    match context.output.format {
+        Format::Text => shown.print(context),
+        Format::Json | Format::Ndjson => context.output.document(&shown),
+    }
+}
+
+fn export(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
+    let record = record(desk, operation)?;
+    let plan = match &record.plan {
+        Stored::Known(plan) => serde_json::to_value(plan)
+            .map_err(|error| Failure::new(Kind::Internal, format!("the plan cannot be printed: {error}")))?,
+        Stored::Foreign { json, .. } => json.clone(),
+    };
+    context.output.document(&ExportedOperation {
+        operation_id: operation.to_string(),
+        plan_digest: record.digest,
+        plan,
+        journal: record.entries,
+    })
+}
+
+async fn resume(
+    mut desk: Desk,
+    operations: Vec<OperationId>,
+    yes: bool,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let operations = if operations.is_empty() {
+        let records = desk.journal().unfinished(desk.clock.now()).map_err(|error| of_store(&error))?;
+        let free = |record: &Record| {
+            record.plan.known().is_some() && !matches!(record.owner, Some((_, Health::Alive | Health::Us)))
+        };
+        records.into_iter().filter(free).map(|record| record.id).collect()
+    } else {
+        operations
+    };
+    let mut failed: Option<Failure> = None;
+    for operation in operations {
+        if let Err(failure) = resume_one(&mut desk, operation, yes, context).await {
+            failed = Some(match failed {
+                None => failure,
+                Some(mut all) => {
+                    all.kind = all.kind.max(failure.kind);
+                    all.message = format!("{}\n{}", all.message, failure.message);
+                    all.hints.extend(failure.hints);
+                    all
+                }
+            });
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn resume_one(
+    desk: &mut Desk,
+    operation: OperationId,
+    yes: bool,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let mut happened = desk.operator.take_up(operation).map_err(|error| of_operator(&error))?;
+    let (is_held, is_approved) = desk.operator.view(operation).map_or((false, true), |view| {
+        (view.state.is_held(), view.state.approved_at.is_some() || view.state.abort.is_some())
+    });
+    if !is_approved {
+        if !yes {
+            desk.operator.release(operation).map_err(|error| of_operator(&error))?;
+            return Err(Failure::new(Kind::Refused, format!("nobody has confirmed operation {operation} yet"))
+                .hint("Look at it with `lakeshift operations show`, then resume it with --yes, or abort it."));
+        }
+        happened.extend(ask(desk, operation, Request::Approve { how: "--yes".to_owned() })?);
+    }
+    if is_held {
+        happened.extend(ask(desk, operation, Request::Unpause)?);
+    }
+    desk.drive(operation, happened, context).await
+}
+
+fn ask(desk: &mut Desk, operation: OperationId, request: Request) -> Result<Vec<Happened>, Failure> {
+    desk.operator.ask(operation, request).map_err(|error| of_operator(&error))
+}
+
+async fn abort(
+    mut desk: Desk,
+    operation: OperationId,
+    reason: Option<String>,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let mut happened = desk.operator.take_up(operation).map_err(|error| of_operator(&error))?;
+    happened.extend(ask(&mut desk, operation, Request::Abort { reason })?);
+    let asked = desk.operator.view(operation).is_none_or(|view| view.state.abort.is_some() || view.state.is_over());
+    if !asked {
+        desk.operator.release(operation).map_err(|error| of_operator(&error))?;
+        let why = record(&desk, operation)?.journal.last().map(|entry| entry.event.detail()).unwrap_or_default();
+        return Err(Failure::new(Kind::Refused, format!("operation {operation} has no way back: {why}"))
+            .hint(format!("`lakeshift operations resume {operation}` lets it go on to its end.")));
+    }
+    desk.drive(operation, happened, context).await
+}
+
+async fn close(
+    mut desk: Desk,
+    operation: OperationId,
+    reason: String,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let mut happened = desk.operator.take_up(operation).map_err(|error| of_operator(&error))?;
+    let closed = ask(&mut desk, operation, Request::Close { reason })?;
+    if closed.is_empty() {
+        desk.operator.release(operation).map_err(|error| of_operator(&error))?;
+        return Err(Failure::new(Kind::Refused, format!("operation {operation} is neither paused nor stuck"))
+            .hint("Resume it or abort it; only what waits for a person can be given up."));
+    }
+    happened.extend(closed);
+    // It ends as failed, and giving it up is what was asked for.
+    match desk.drive(operation, happened, context).await {
+        Err(failure) if failure.kind == Kind::Remote => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,469 @@
+//! The operator drives operations: it keeps in flight what the engine says is due, and writes down what comes of it.
+//!
+//! One host under the console, the subcommands and the simulation. It spawns nothing and waits nowhere but in
+//! [`Operator::step`], so whoever calls decides what happens when. It keeps three promises to the engine:
+//!
+//! - An act starts only after its intent was appended, and never twice within a process.
+//! - When an append fails, the operation leaves this process's hands at once: nothing further is asked, and whoever takes it
+//!   up next begins with what is in the journal.
+//! - While it owns operations it gives signs of life, so that others can tell whether it works.
+
+mod crash;
+mod pace;
+mod ports;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::StreamExt;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::FuturesUnordered;
+
+pub use crash::{CrashingJournal, guarded};
+use pace::Pace;
+pub use ports::{Journal, RowsOf, World, no_rows};
+pub use world::Workspaces;
+
+use crate::domain::Instant;
+use crate::domain::clock::Clock;
+use crate::operations::engine::{
+    Effect, Input, Moment, Outcome, Phase, Request, State, apply, decide, due, fold, phase,
+};
+use crate::operations::journal::{Actor, Event, Recorded};
+use crate::operations::plan::{OperationId, Plan, Stored};
+use crate::operations::planning::whole_ms;
+use crate::runtime::entropy::Ids;
+use crate::store;
+
+/// How often a sign of life is given: thrice before an owner counts as hung.
+const BEAT: TimeDelta = TimeDelta::seconds(4);
+
+/// How often it is asked whether the ledger has what is waited for.
+const LEDGER_POLL: TimeDelta = TimeDelta::milliseconds(250);
+
+/// Why the operator could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// There is no such operation here.
+    #[error("there is no operation {0}")]
+    Missing(OperationId),
+    /// It is over.
+    #[error("operation {0} is over")]
+    Over(OperationId),
+    /// It was planned by another version of this program.
+    #[error("operation {operation} was planned by another version of lakeshift{}: it can be shown and exported, not gone on with", version.map(|version| format!(" (plan version {version})")).unwrap_or_default())]
+    Foreign {
+        /// The operation.
+        operation: OperationId,
+        /// Its plan's version.
+        version: Option<u64>,
+    },
+    /// The stored plan is not the one that was planned.
+    #[error("the plan of operation {0} was altered since it was made: it is not gone on with")]
+    Altered(OperationId),
+    /// Its workspace cannot be reached, or is another one by now.
+    #[error("{0}")]
+    OutOfReach(String),
+    /// This process does not have it in hand.
+    #[error("operation {0} is not in this process's hands")]
+    NotInHand(OperationId),
+}
+
+/// What happened in a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// The journal of an operation went on.
+    Recorded(Vec<Recorded>),
+    /// A check or a look cannot be made at present; it is made again.
+    Trouble {
+        /// The operation.
+        operation: OperationId,
+        /// Why.
+        why: String,
+    },
+    /// The operation left this process's hands.
+    Lost {
+        /// The operation.
+        operation: OperationId,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What is known of an operation in hand.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Its state.
+    pub state: &'a State,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Why it does not get on at present, if it does not.
+    pub trouble: Option<&'a str>,
+}
+
+/// What an operator is made of.
+pub struct Parts<J> {
+    /// The local truth.
+    pub journal: J,
+    /// The platform.
+    pub world: Arc<dyn World>,
+    /// Local time.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids of entries come from.
+    pub ids: Box<dyn Ids>,
+    /// Who is at the console.
+    pub actor: Actor,
+    /// How entries are told to the ledger.
+    pub rows: RowsOf,
+}
+
+/// Drives operations. See the module's page.
+pub struct Operator<J> {
+    parts: Parts<J>,
+    hands: BTreeMap<OperationId, Hand>,
+    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+    beat_at: Option<Instant>,
+}
+
+/// An operation in hand.
+struct Hand {
+    plan: Plan,
+    state: State,
+    flights: Vec<Flight>,
+    pace: Pace,
+    acknowledged: u64,
+    trouble: Option<String>,
+}
+
+/// An effect that was started.
+struct Flight {
+    effect: Effect,
+    has_landed: bool,
+}
+
+/// An effect that ended.
+struct Landed {
+    operation: OperationId,
+    effect: Effect,
+    outcome: Outcome,
+}
+
+impl Hand {
+    fn new(plan: Plan, state: State) -> Self {
+        Self { plan, state, flights: Vec::new(), pace: Pace::default(), acknowledged: 0, trouble: None }
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        Moment { at, acknowledged: self.acknowledged }
+    }
+
+    fn waits_for_ledger(&self) -> bool {
+        self.plan.tier.waits_for_ledger() && !self.state.released
+    }
+}
+
+impl<J: Journal> Operator<J> {
+    /// An operator with nothing in hand.
+    pub fn new(parts: Parts<J>) -> Self {
+        Self { parts, hands: BTreeMap::new(), flights: FuturesUnordered::new(), beat_at: None }
+    }
+
+    /// The journal, for whoever lists operations.
+    pub fn journal(&self) -> &J {
+        &self.parts.journal
+    }
+
+    /// The journal, for whoever delivers its outbox.
+    pub fn journal_mut(&mut self) -> &mut J {
+        &mut self.parts.journal
+    }
+
+    /// Begins an operation. With `approved_how` a person has let it go ahead already; else it waits for
+    /// [`Request::Approve`].
+    ///
+    /// # Errors
+    /// When it cannot be written down, or another operation excludes it: then nothing has happened.
+    pub fn begin(&mut self, plan: Plan, approved_how: Option<&str>) -> Result<Vec<Recorded>, Error> {
+        self.parts.world.reaches(&plan.subject).map_err(Error::OutOfReach)?;
+        let digest = plan.digest().map_err(store::Error::Plan)?;
+        let mut events = vec![Event::Planned { digest }];
+        events.extend(approved_how.map(|how| Event::Approved { how: how.to_owned() }));
+        let mut state = State::new(&plan);
+        let entries = self.entries(&plan, state.seq, events);
+        for entry in &entries {
+            apply(&mut state, entry);
+        }
+        let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry)).collect();
+        self.parts.journal.begin(&plan, &entries, &rows, self.parts.clock.now())?;
+        self.hands.insert(plan.id, Hand::new(plan, state));
+        Ok(entries)
+    }
+
+    /// Takes up an operation that is not over: one of an earlier process, or of one that hangs.
+    ///
+    /// # Errors
+    /// With the owner's name while the owner works; for plans of another version or that were altered.
+    pub fn take_up(&mut self, operation: OperationId) -> Result<Vec<Happened>, Error> {
+        if self.hands.contains_key(&operation) {
+            return Ok(Vec::new());
+        }
+        let now = self.parts.clock.now();
+        let record = self.parts.journal.record(operation, now)?.ok_or(Error::Missing(operation))?;
+        let plan = match record.plan {
+            Stored::Known(plan) => *plan,
+            Stored::Foreign { version, .. } => return Err(Error::Foreign { operation, version }),
+        };
+        if plan.digest().ok().as_ref() != Some(&record.digest) {
+            return Err(Error::Altered(operation));
+        }
+        self.parts.world.reaches(&plan.subject).map_err(Error::OutOfReach)?;
+        if record.is_over {
+            return Err(Error::Over(operation));
+        }
+        let from = self.parts.journal.take(operation, now)?;
+        // Between the first look and the taking its owner may have gone on, or ended it.
+        let record = self.parts.journal.record(operation, now)?.ok_or(Error::Missing(operation))?;
+        let state = fold(&plan, &record.journal);
+        if state.is_over() {
+            return Err(Error::Over(operation));
+        }
+        self.hands.insert(operation, Hand::new(plan, state));
+        Ok(self.tell(operation, &Input::TakenUp { from }))
+    }
+
+    /// Passes on what a person asks of an operation in hand. Nothing may come of it: what is over cannot be paused.
+    ///
+    /// # Errors
+    /// When it is not in hand.
+    pub fn ask(&mut self, operation: OperationId, request: Request) -> Result<Vec<Happened>, Error> {
+        if !self.hands.contains_key(&operation) {
+            return Err(Error::NotInHand(operation));
+        }
+        Ok(self.tell(operation, &Input::Asked(request)))
+    }
+
+    /// Lets go of an operation, so that another process can take it up. What is under way is unknown then.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn release(&mut self, operation: OperationId) -> Result<(), Error> {
+        self.hands.remove(&operation);
+        Ok(self.parts.journal.release(operation)?)
+    }
+
+    /// An operation in hand. One that is over stays until it is released.
+    pub fn view(&self, operation: OperationId) -> Option<View<'_>> {
+        let hand = self.hands.get(&operation)?;
+        let moment = hand.moment(self.parts.clock.now());
+        Some(View {
+            plan: &hand.plan,
+            state: &hand.state,
+            phase: phase(&hand.plan, &hand.state, moment),
+            trouble: hand.trouble.as_deref(),
+        })
+    }
+
+    /// All operations in hand.
+    pub fn in_hand(&self) -> Vec<OperationId> {
+        self.hands.keys().copied().collect()
+    }
+
+    /// Whether an act of the operation is under way: its answer is worth waiting for before one lets go.
+    pub fn is_acting(&self, operation: OperationId) -> bool {
+        let flights = self.hands.get(&operation).map(|hand| hand.flights.as_slice()).unwrap_or_default();
+        flights.iter().any(|flight| !flight.has_landed && matches!(flight.effect, Effect::Act { .. }))
+    }
+
+    /// Whether nothing will happen by itself: everything in hand is over or waits for a person.
+    pub fn is_idle(&self) -> bool {
+        self.flights.is_empty() && self.wakes_at().is_none()
+    }
+
+    /// Starts what is due and gives a sign of life, without waiting.
+    pub fn advance(&mut self) -> Vec<Happened> {
+        let now = self.parts.clock.now();
+        let mut happened = Vec::new();
+        if !self.hands.is_empty() && self.beat_at.is_none_or(|at| at <= now) {
+            self.beat_at = Some(now + BEAT);
+            if let Err(error) = self.parts.journal.beat(now) {
+                tracing::warn!(%error, "no sign of life could be given");
+            }
+        }
+        for operation in self.in_hand() {
+            self.learn_acknowledged(operation);
+            happened.extend(self.tell(operation, &Input::Clock));
+            self.start(operation, now);
+        }
+        happened
+    }
+
+    /// Goes on until something has happened, and gives it. May be dropped at any time: nothing is lost by it.
+    ///
+    /// With [`Operator::is_idle`] it waits for ever.
+    pub async fn step(&mut self) -> Vec<Happened> {
+        loop {
+            let mut happened = self.advance();
+            if !happened.is_empty() {
+                return happened;
+            }
+            let (wakes_at, clock) = (self.wakes_at(), Arc::clone(&self.parts.clock));
+            let landed = tokio::select! {
+                biased;
+                Some(landed) = self.flights.next(), if !self.flights.is_empty() => Some(landed),
+                () = sleep_until(wakes_at, clock.as_ref()) => None,
+            };
+            if let Some(landed) = landed {
+                happened.extend(self.land(landed));
+            }
+            if !happened.is_empty() {
+                happened.extend(self.advance());
+                return happened;
+            }
+        }
+    }
+
+    /// When to look again, if nothing lands before.
+    fn wakes_at(&self) -> Option<Instant> {
+        let now = self.parts.clock.now();
+        let of_hands = self.hands.values().flat_map(|hand| {
+            let effects = due(&hand.plan, &hand.state, hand.moment(now));
+            effects.into_iter().filter_map(|effect| match effect {
+                Effect::Wait { until } => Some(until),
+                Effect::AwaitLedger { .. } => Some(now + LEDGER_POLL),
+                effect if hand.is_known(&effect) => None,
+                effect => Some(hand.pace.not_before(&effect).unwrap_or(now)),
+            })
+        });
+        let busy = of_hands.min();
+        // Signs of life alone are no reason to wake where nothing goes on by itself.
+        let beat = self.beat_at.filter(|_| busy.is_some() || !self.flights.is_empty());
+        busy.into_iter().chain(beat).min()
+    }
+
+    fn learn_acknowledged(&mut self, operation: OperationId) {
+        if let Some(hand) = self.hands.get_mut(&operation).filter(|hand| hand.waits_for_ledger()) {
+            match self.parts.journal.acknowledged(operation) {
+                Ok(acknowledged) => hand.acknowledged = acknowledged,
+                Err(error) => tracing::warn!(%error, "what the ledger has could not be read"),
+            }
+        }
+    }
+
+    fn start(&mut self, operation: OperationId, now: Instant) {
+        let Some(hand) = self.hands.get_mut(&operation) else { return };
+        let effects = due(&hand.plan, &hand.state, hand.moment(now));
+        hand.flights.retain(|flight| !flight.has_landed || effects.contains(&flight.effect));
+        hand.pace.keep(&effects);
+        for effect in effects {
+            let waits = matches!(effect, Effect::Wait { .. } | Effect::AwaitLedger { .. });
+            let too_soon = hand.pace.not_before(&effect).is_some_and(|at| at > now);
+            if waits || too_soon || hand.is_known(&effect) {
+                continue;
+            }
+            let performed = self.parts.world.perform(&hand.plan, &effect);
+            hand.flights.push(Flight { effect: effect.clone(), has_landed: false });
+            self.flights.push(performed.map(move |outcome| Landed { operation, effect, outcome }).boxed());
+        }
+    }
+
+    fn land(&mut self, landed: Landed) -> Vec<Happened> {
+        let Landed { operation, effect, outcome } = landed;
+        let now = self.parts.clock.now();
+        // What lands after the operation left these hands is for whoever has it: they look.
+        let Some(hand) = self.hands.get_mut(&operation) else { return Vec::new() };
+        if matches!(effect, Effect::Act { .. }) {
+            // Kept while it is due, so that it is never started a second time.
+            hand.flights
+                .iter_mut()
+                .filter(|flight| flight.effect == effect)
+                .for_each(|flight| flight.has_landed = true);
+        } else {
+            hand.flights.retain(|flight| flight.effect != effect);
+            hand.pace.landed(&effect, now);
+        }
+        let trouble = if let Outcome::Unreadable(why) = &outcome { Some(why.clone()) } else { None };
+        let is_news = hand.trouble != trouble;
+        hand.trouble.clone_from(&trouble);
+        let mut happened = self.tell(operation, &Input::Ended(Box::new(effect), outcome));
+        happened.extend(trouble.filter(|_| is_news).map(|why| Happened::Trouble { operation, why }));
+        happened
+    }
+
+    /// Tells the engine something and writes down what follows, to the end.
+    fn tell(&mut self, operation: OperationId, input: &Input) -> Vec<Happened> {
+        let mut happened = Vec::new();
+        let mut input = input;
+        loop {
+            let now = self.parts.clock.now();
+            let Some(hand) = self.hands.get(&operation) else { return happened };
+            let events = decide(&hand.plan, &hand.state, input, hand.moment(now));
+            if events.is_empty() {
+                return happened;
+            }
+            match self.write(operation, events, now) {
+                Ok(entries) => happened.push(Happened::Recorded(entries)),
+                Err(error) => {
+                    tracing::error!(%operation, %error, "the journal could not be written: the operation is let go");
+                    self.hands.remove(&operation);
+                    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                    happened.push(Happened::Lost { operation, why: format!("{error}{cause}") });
+                    return happened;
+                }
+            }
+            input = &Input::Clock;
+        }
+    }
+
+    fn write(&mut self, operation: OperationId, events: Vec<Event>, now: Instant) -> Result<Vec<Recorded>, Error> {
+        let hand = self.hands.get(&operation).ok_or(Error::NotInHand(operation))?;
+        let (after, mut state) = (hand.state.seq, hand.state.clone());
+        let plan = hand.plan.clone();
+        let entries = self.entries(&plan, after, events);
+        for entry in &entries {
+            apply(&mut state, entry);
+        }
+        let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry)).collect();
+        self.parts.journal.append(operation, after, &entries, &rows, state.is_over(), now)?;
+        if let Some(hand) = self.hands.get_mut(&operation) {
+            hand.state = state;
+        }
+        Ok(entries)
+    }
+
+    fn entries(&mut self, plan: &Plan, after: u64, events: Vec<Event>) -> Vec<Recorded> {
+        let at = whole_ms(self.parts.clock.now());
+        let actor = &self.parts.actor;
+        let ids = &mut self.parts.ids;
+        let entry =
+            |(event, seq)| Recorded { op_id: plan.id, seq, event_id: ids.ulid(at), at, actor: actor.clone(), event };
+        events.into_iter().zip(after + 1..).map(entry).collect()
+    }
+}
+
+impl Hand {
+    fn is_known(&self, effect: &Effect) -> bool {
+        self.flights.iter().any(|flight| flight.effect == *effect)
+    }
+}
+
+/// Waits until an instant of local time; for ever without one.
+async fn sleep_until(until: Option<Instant>, clock: &dyn Clock) {
+    match until {
+        Some(until) => {
+            let left = until.signed_duration_since(clock.now()).to_std().unwrap_or(Duration::ZERO);
+            // A timer of less than a millisecond would spin.
+            tokio::time::sleep(left.max(Duration::from_millis(1))).await;
+        }
+        None => std::future::pending().await,
+    }
+}
