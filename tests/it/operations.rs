@@ -17,6 +17,8 @@ pub(crate) struct Bench {
     world: tokio::runtime::Runtime,
     simulator: Simulator,
     folder: tempfile::TempDir,
+    /// The workspace that the test is about.
+    workspace: &'static str,
 }
 
 pub(crate) struct Ran {
@@ -32,8 +34,17 @@ impl Ran {
 }
 
 impl Bench {
-    /// A world whose time runs so many times as fast as ours.
+    /// A test about dev, in a world whose time runs so many times as fast as ours.
     pub(crate) fn new(speed: f64) -> Self {
+        Self::of("dev", speed)
+    }
+
+    /// A test about staging, which has pipelines that run all the time.
+    pub(crate) fn staging(speed: f64) -> Self {
+        Self::of("staging", speed)
+    }
+
+    fn of(workspace: &'static str, speed: f64) -> Self {
         let world = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let world = world.expect("a runtime");
         let options =
@@ -44,7 +55,7 @@ impl Bench {
         simulator.write_config(&config).expect("written");
         let text = std::fs::read_to_string(&config).expect("read");
         std::fs::write(&config, text + "\n[operations]\nlate_bound = \"1s\"\n").expect("written");
-        Self { world, simulator, folder }
+        Self { world, simulator, folder, workspace }
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
@@ -56,9 +67,9 @@ impl Bench {
         })
     }
 
-    /// Requests to dev that changed something there, by method and route.
+    /// Requests to the workspace that changed something there, by method and route.
     pub(crate) fn acts(&self) -> Vec<String> {
-        let url = format!("{}/requests?workspace=dev&limit=20000", self.simulator.admin());
+        let url = format!("{}/requests?workspace={}&limit=20000", self.simulator.admin(), self.workspace);
         let answer: Value = self.world.block_on(async {
             crate::sim::http().get(url).send().await.expect("an answer").json().await.expect("JSON")
         });
@@ -68,7 +79,8 @@ impl Bench {
     }
 
     pub(crate) fn ask(&self, path: &str) -> Value {
-        let access = self.simulator.workspaces().iter().find(|access| access.name == "dev").expect("dev");
+        let access =
+            self.simulator.workspaces().iter().find(|access| access.name == self.workspace).expect("a workspace");
         let (url, token) = (format!("{}{path}", access.host), access.tokens["operator"].clone());
         self.world.block_on(async {
             let answer = crate::sim::http().get(url).bearer_auth(token).send().await.expect("an answer");
@@ -128,7 +140,8 @@ impl Bench {
 
     /// Something that the workspace is asked for without the program.
     pub(crate) fn order(&self, path: &str, body: &Value) {
-        let access = self.simulator.workspaces().iter().find(|access| access.name == "dev").expect("dev");
+        let access =
+            self.simulator.workspaces().iter().find(|access| access.name == self.workspace).expect("a workspace");
         let (url, token) = (format!("{}{path}", access.host), access.tokens["operator"].clone());
         self.world.block_on(async {
             let sent = crate::sim::http().post(url).bearer_auth(token).json(body).send().await;
@@ -143,14 +156,15 @@ impl Bench {
         self.post("/advance", &json!({"seconds": 300}));
     }
 
-    /// A pipeline of dev that is at rest, and that runs until it is stopped once it was started.
+    /// A pipeline that runs until it is stopped once it was started; at rest now.
     pub(crate) fn idle_pipeline(&self) -> String {
         let listed = self.ask("/api/2.0/pipelines?max_results=100");
-        let mut ids = listed["statuses"].as_array().expect("pipelines").iter().filter_map(|pipeline| {
-            (pipeline["state"] == "IDLE").then(|| pipeline["pipeline_id"].as_str().expect("an id").to_owned())
-        });
+        let statuses = listed["statuses"].as_array().expect("pipelines");
+        let mut ids = statuses.iter().map(|pipeline| pipeline["pipeline_id"].as_str().expect("an id").to_owned());
         let continuous = |id: &String| self.ask(&format!("/api/2.0/pipelines/{id}"))["spec"]["continuous"] == true;
-        ids.find(continuous).expect("a continuous pipeline at rest")
+        let id = ids.find(continuous).expect("a continuous pipeline");
+        self.end_update(&id);
+        id
     }
 
     pub(crate) fn updates_of(&self, pipeline: &str) -> Vec<Value> {
@@ -240,16 +254,16 @@ fn a_run_is_canceled_and_repaired() {
 
 #[test]
 fn a_pipeline_is_started_and_stopped() {
-    let bench = Bench::new(60.0);
+    let bench = Bench::staging(60.0);
     let pipeline = bench.idle_pipeline();
-    let started = bench.json("one", &["pipeline", "start", &pipeline, "--workspace", "dev", "--yes"], 0);
+    let started = bench.json("one", &["pipeline", "start", &pipeline, "--workspace", "staging", "--yes"], 0);
     assert_eq!((&started["phase"], &started["pipeline_id"]), (&json!("completed"), &json!(pipeline)));
-    let refused = bench.run("one", &["pipeline", "start", &pipeline, "--workspace", "dev", "--yes"]);
+    let refused = bench.run("one", &["pipeline", "start", &pipeline, "--workspace", "staging", "--yes"]);
     assert_eq!(refused.code, 6, "{}", refused.err);
     assert!(refused.err.contains("is active"), "{}", refused.err);
-    let stopped = bench.json("one", &["pipeline", "stop", &pipeline, "--workspace", "dev", "--yes"], 0);
+    let stopped = bench.json("one", &["pipeline", "stop", &pipeline, "--workspace", "staging", "--yes"], 0);
     assert_eq!(stopped["phase"], "completed");
-    let refused = bench.run("one", &["pipeline", "stop", &pipeline, "--workspace", "dev", "--yes"]);
+    let refused = bench.run("one", &["pipeline", "stop", &pipeline, "--workspace", "staging", "--yes"]);
     assert_eq!(refused.code, 6, "{}", refused.err);
     assert!(refused.err.contains("no update is active"), "{}", refused.err);
 }
@@ -300,15 +314,20 @@ fn a_lost_answer_neither_doubles_nor_loses_an_act() {
         assert_eq!(bench.runs_of(&job).len(), before + 1, "{when}");
         bench.end_runs(&job);
     }
+}
+
+#[test]
+fn a_lost_answer_to_what_has_no_token_is_settled() {
+    let bench = Bench::staging(1.0);
     let pipeline = bench.idle_pipeline();
     for when in ["before", "after"] {
         let route = "/api/2.0/pipelines/{pipeline_id}/updates";
         bench.post(
             "/faults",
-            &json!({"kind": "reset", "when": when, "workspace": "dev", "method": "POST", "route": route, "count": 1}),
+            &json!({"kind": "reset", "when": when, "workspace": "staging", "method": "POST", "route": route, "count": 1}),
         );
         let before = bench.updates_of(&pipeline).len();
-        let done = bench.json("one", &["pipeline", "start", &pipeline, "--workspace", "dev", "--yes"], 0);
+        let done = bench.json("one", &["pipeline", "start", &pipeline, "--workspace", "staging", "--yes"], 0);
         assert_eq!(done["phase"], "completed", "{when}");
         let events: Vec<&str> =
             done["journal"].as_array().expect("entries").iter().filter_map(|entry| entry["event"].as_str()).collect();
@@ -324,12 +343,8 @@ fn an_operation_in_a_working_process_is_refused_by_name() {
     let job = bench.job();
     // It stands still with the operation in hand: alive, as far as anybody can tell.
     let mut command = bench.command("one", &["run", "start", &job, "--workspace", "dev", "--yes"]);
-    let point = kill::point_after(
-        &bench,
-        "one",
-        "after writing intended",
-        &["run", "start", &job, "--workspace", "dev", "--yes"],
-    );
+    let point =
+        kill::point_after(&bench, "after writing intended", &["run", "start", &job, "--workspace", "dev", "--yes"]);
     command.env("LAKESHIFT_TEST_CRASH_POINT", point.to_string()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("starts");
     let mut line = String::new();

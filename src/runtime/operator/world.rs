@@ -249,8 +249,12 @@ impl Hands {
         let client = &self.client;
         match probe {
             Probe::RunOfToken { job } => {
-                let query =
-                    RunsQuery { job: Some(*job), started_from, at_most: Some(LOOKED_THROUGH), ..RunsQuery::default() };
+                let query = RunsQuery {
+                    job: Some(*job),
+                    started_from: since,
+                    at_most: Some(LOOKED_THROUGH),
+                    ..RunsQuery::default()
+                };
                 let runs = client.runs(&query).await?;
                 let by_hand = |run: &Run| run.trigger.is_empty() || run.trigger == "ONE_TIME";
                 match asked.filter(|_| runs.iter().any(by_hand)) {

@@ -149,9 +149,9 @@ fn a_run_is_repaired_once_wherever_the_process_is_killed() {
 
 #[test]
 fn a_pipeline_is_started_once_wherever_the_process_is_killed() {
-    let bench = Bench::new(1.0);
+    let bench = Bench::staging(1.0);
     let pipeline = bench.idle_pipeline();
-    let start = ["pipeline", "start", &pipeline, "--workspace", "dev", "--yes"];
+    let start = ["pipeline", "start", &pipeline, "--workspace", "staging", "--yes"];
     let reset = |bench: &Bench| bench.end_update(&pipeline);
     let killed = matrix(&bench, &start, |bench| bench.updates_of(&pipeline).len(), reset);
     assert_complete(&killed, &format!("POST /api/2.0/pipelines/{pipeline}/updates"));
@@ -206,11 +206,11 @@ fn a_run_is_canceled_wherever_the_process_is_killed() {
 
 #[test]
 fn a_pipeline_is_stopped_wherever_the_process_is_killed() {
-    let bench = Bench::new(60.0);
+    let bench = Bench::staging(60.0);
     let pipeline = bench.idle_pipeline();
     let begin = || {
-        bench.json("first", &["pipeline", "start", &pipeline, "--workspace", "dev", "--yes"], 0);
-        ["pipeline", "stop", &pipeline, "--workspace", "dev", "--yes"].map(str::to_owned).to_vec()
+        bench.json("first", &["pipeline", "start", &pipeline, "--workspace", "staging", "--yes"], 0);
+        ["pipeline", "stop", &pipeline, "--workspace", "staging", "--yes"].map(str::to_owned).to_vec()
     };
     let killed = matrix_of_ends(&bench, begin, || !bench.is_active(&pipeline), || bench.end_update(&pipeline));
     assert_complete(&killed, &format!("POST /api/2.0/pipelines/{pipeline}/stop"));
