@@ -6,7 +6,7 @@ use crate::sim::world::World;
 use crate::sim::world::principal::{ENGINEERS, FINANCE_OWNERS};
 
 /// Who owns the metastore and what is in it from the beginning.
-const ADMINS: &str = "admins";
+pub(super) const ADMINS: &str = "admins";
 
 /// Catalogs that are there from the beginning, with what they are for.
 const CATALOGS: [(&str, &str); 6] = [

@@ -3,11 +3,13 @@
 //! It stands beside the world under one lock. Nothing here reads a clock: what is due by the [`Moment`] handed in
 //! happens then, in the order of time.
 
+mod fleet;
 mod found;
 mod outcome;
 mod queue;
 mod session;
 mod statement;
+mod system;
 mod unity;
 
 use std::collections::BTreeMap;
@@ -16,8 +18,10 @@ use crate::domain::Instant;
 use crate::domain::workspace::Environment;
 use crate::sim::sql::{Engine, SqlError};
 use crate::sim::world::World;
+use fleet::FleetTables;
 use queue::Queue;
 use session::SqlSession;
+use system::{Log, SystemTables};
 
 pub(super) use outcome::{Chunk, Output};
 pub(super) use session::NewSession;
@@ -36,6 +40,9 @@ pub(super) struct Moment {
 /// Tables, views, grants, and who works on them.
 pub(super) struct Lakehouse {
     engine: Engine,
+    fleet: FleetTables,
+    system: SystemTables,
+    log: Log,
     queue: Queue,
     sessions: BTreeMap<String, SqlSession>,
     seed: u64,
@@ -51,13 +58,25 @@ impl Lakehouse {
     /// # Errors
     /// When SQLite has no memory.
     pub(super) fn new(world: &World, seed: u64) -> Result<Self, SqlError> {
-        let engine = found::engine(world, seed)?;
-        Ok(Self { engine, queue: Queue::default(), sessions: BTreeMap::new(), seed, ids: 0, uptime_ms: 0 })
+        let mut engine = found::engine(world, seed)?;
+        let fleet = fleet::found(&mut engine, world)?;
+        let system = SystemTables::found(&mut engine, world)?;
+        Ok(Self {
+            engine,
+            fleet,
+            system,
+            log: Log::default(),
+            queue: Queue::default(),
+            sessions: BTreeMap::new(),
+            seed,
+            ids: 0,
+            uptime_ms: 0,
+        })
     }
 
     /// Lets happen what is due.
-    pub(super) fn advance(&mut self, _world: &World, now: Moment) {
-        self.work(now);
+    pub(super) fn advance(&mut self, world: &World, now: Moment) {
+        self.work(now, world);
     }
 
     /// How long statements take between reading and committing, from now on; none lets chance say.

@@ -10,10 +10,12 @@ use chrono::TimeDelta;
 
 use crate::domain::Instant;
 use crate::sim::sql::{Begun, Session};
+use crate::sim::world::World;
 
 use super::outcome::Output;
 use super::session::place;
 use super::statement::{End, Failure, Order, State, Statement, Work, defines, verb};
+use super::system::Query;
 use super::{Lakehouse, Moment};
 
 /// How long a result is kept (databricks-api.md 5.4).
@@ -36,6 +38,8 @@ pub(super) struct Queue {
     /// Those that are over and still have a result, or are still known, by when that ends.
     results: BTreeSet<(Instant, String)>,
     known: BTreeSet<(Instant, String)>,
+    /// Those that ended and are not noted in the log yet.
+    over: Vec<Query>,
     /// How long each statement takes; a little, by chance, when nobody says.
     pub(super) takes_ms: Option<u64>,
 }
@@ -47,6 +51,34 @@ impl Queue {
             self.results.insert((at + RESULT_KEPT, id.to_owned()));
         }
         self.known.insert((at + STATEMENT_KEPT, id.to_owned()));
+        let begun_at = match statement.state {
+            State::Running { begun_at, .. } => Some(begun_at),
+            State::Pending | State::Ended { .. } => statement.begun_at,
+        };
+        let (status, error) = match &end {
+            End::Succeeded(_) | End::Closed => ("FINISHED", None),
+            End::Failed(failure) => ("FAILED", Some(failure.message.clone())),
+            End::Canceled => ("CANCELED", None),
+        };
+        let order = &statement.order;
+        self.over.push(Query {
+            environment: order.workspace,
+            statement_id: id.to_owned(),
+            session_id: order.session_id.clone(),
+            warehouse_id: order.warehouse_id.clone(),
+            user: order.user.clone(),
+            text: order.text.clone(),
+            verb: statement.verb(),
+            status,
+            error,
+            submitted_at: statement.submitted_at,
+            begun_at,
+            ended_at: at,
+            produced_rows: if let End::Succeeded(output) = &end { output.rows.len() } else { 0 },
+            tags: order.tags.clone(),
+            sources: statement.sources.clone(),
+            target: statement.target.clone(),
+        });
         statement.state = State::Ended { at, end };
         self.active.retain(|_, active| active != id);
     }
@@ -104,8 +136,17 @@ impl Lakehouse {
     pub(in crate::sim) fn submit(&mut self, order: Order, now: Instant, ready_at: Instant) -> String {
         let id = self.next_id("statement");
         let ready_ms = self.uptime_ms.saturating_add(COLD_START_MS);
-        let statement =
-            Statement { id: id.clone(), order, submitted_at: now, ready_at, ready_ms, state: State::Pending };
+        let statement = Statement {
+            id: id.clone(),
+            order,
+            submitted_at: now,
+            ready_at,
+            ready_ms,
+            begun_at: None,
+            sources: Vec::new(),
+            target: None,
+            state: State::Pending,
+        };
         self.queue.count += 1;
         self.queue.active.insert(self.queue.count, id.clone());
         self.queue.statements.insert(id.clone(), statement);
@@ -140,17 +181,52 @@ impl Lakehouse {
     }
 
     /// Does what statements have to do by now.
-    pub(super) fn work(&mut self, now: Moment) {
+    pub(super) fn work(&mut self, now: Moment, world: &World) {
         self.uptime_ms = now.uptime_ms;
+        self.note_queries();
         while let Some((at, id)) = self.queue.next_due(now) {
             let Some(statement) = self.queue.statements.get_mut(&id) else { return };
             match std::mem::replace(&mut statement.state, State::Pending) {
-                State::Pending => self.begin(&id, at, now),
-                running @ State::Running { .. } => self.finish(&id, at, running),
+                State::Pending => {
+                    self.look(&id, at, world);
+                    self.begin(&id, at, now);
+                }
+                running @ State::Running { .. } => {
+                    if matches!(running, State::Running { work: Work::Commit(_) | Work::Define, .. }) {
+                        self.look(&id, at, world);
+                    }
+                    self.finish(&id, at, running);
+                }
                 State::Ended { .. } => {}
             }
         }
         self.queue.forget(now.at);
+        self.note_queries();
+    }
+
+    /// Puts what ended into the log.
+    fn note_queries(&mut self) {
+        for query in std::mem::take(&mut self.queue.over) {
+            let action = match query.verb.as_str() {
+                "GRANT" | "REVOKE" => Some("updatePermissions"),
+                "ALTER" | "COMMENT" => Some("updateTables"),
+                "CREATE" => Some("createTable"),
+                "DROP" => Some("deleteTable"),
+                _ => None,
+            };
+            if let Some(action) = action.filter(|_| query.status == "FINISHED") {
+                self.note(&query.user, action, &query.text, query.statement_id.clone(), query.ended_at);
+            }
+            self.log.queries.push(query);
+        }
+    }
+
+    /// Brings up what a statement names, in its text or in a value of a marker.
+    fn look(&mut self, id: &str, at: Instant, world: &World) {
+        let Some(statement) = self.queue.statements.get(id) else { return };
+        let values = statement.order.parameters.iter().filter_map(|parameter| parameter.value.as_deref());
+        let text = std::iter::once(statement.order.text.as_str()).chain(values).collect::<Vec<_>>().join(" ");
+        self.bring_up(&text, at, world);
     }
 
     fn session_of(&self, order: &Order) -> Session {
@@ -168,7 +244,15 @@ impl Lakehouse {
             Ok(Work::Define)
         } else {
             let mut session = self.session_of(&order);
-            match self.engine.begin(&mut session, &order.text, &order.parameters, at) {
+            let begun = self.engine.begin(&mut session, &order.text, &order.parameters, at);
+            let sources = self.engine.last_sources();
+            if let Some(statement) = self.queue.statements.get_mut(id) {
+                statement.sources = sources;
+                if let Ok(Begun::Pending(transaction)) = &begun {
+                    statement.target = Some(transaction.table().clone());
+                }
+            }
+            match begun {
                 Ok(Begun::Pending(transaction)) => Ok(Work::Commit(transaction)),
                 Ok(Begun::Done(result)) => Ok(Work::Answer(result)),
                 Err(error) if error.is_endless() => Ok(Work::Endless),
@@ -190,9 +274,10 @@ impl Lakehouse {
 
     /// Commits, defines, or hands over what was read.
     fn finish(&mut self, id: &str, at: Instant, running: State) {
-        let Some(statement) = self.queue.statements.get(id) else { return };
+        let Some(statement) = self.queue.statements.get_mut(id) else { return };
         let order = statement.order.clone();
-        let State::Running { work, .. } = running else { return };
+        let State::Running { work, begun_at, .. } = running else { return };
+        statement.begun_at = Some(begun_at);
         let result = match work {
             Work::Answer(result) => Ok(result),
             Work::Commit(transaction) => self.engine.commit(*transaction, at).map_err(Failure::from),

@@ -2,7 +2,7 @@
 
 use crate::domain::Instant;
 use crate::domain::workspace::Environment;
-use crate::sim::sql::{Parameter, SqlError, StatementResult, Transaction};
+use crate::sim::sql::{Parameter, SqlError, StatementResult, TableName, Transaction};
 
 use super::outcome::Output;
 
@@ -70,6 +70,12 @@ pub(in crate::sim) struct Statement {
     pub(super) ready_at: Instant,
     /// When its warehouse takes it at the latest, by the other clock.
     pub(super) ready_ms: u64,
+    /// When it read, once it is past that.
+    pub(super) begun_at: Option<Instant>,
+    /// Tables and views that it reads.
+    pub(super) sources: Vec<TableName>,
+    /// The table that it writes.
+    pub(super) target: Option<TableName>,
     /// Where it stands.
     pub(in crate::sim) state: State,
 }

@@ -7,6 +7,7 @@ use crate::sim::sql::catalog::{Catalog, Column, Privilege};
 use crate::sim::sql::{Commit, Result, Securable, Session, SqlError, TableName, quote};
 
 use super::Lakehouse;
+use super::system::Act;
 
 /// What may be changed of an object besides its name.
 #[derive(Clone, Debug, Default)]
@@ -150,6 +151,7 @@ impl Lakehouse {
         principal: &str,
         remove: &[Privilege],
         add: &[Privilege],
+        at: Instant,
     ) -> Result<()> {
         let catalog = self.engine.catalog_mut();
         catalog.facts(securable)?;
@@ -158,7 +160,15 @@ impl Lakehouse {
         if !add.is_empty() {
             catalog.grant(securable, principal, add)?;
         }
+        let words = |all: &[Privilege]| all.iter().map(|privilege| privilege.rest()).collect::<Vec<_>>().join(",");
+        let detail = format!("{principal}: +[{}] -[{}]", words(add), words(remove));
+        self.note(user, "updatePermissions", &securable.to_string(), detail, at);
         Ok(())
+    }
+
+    /// Notes a change for the audit.
+    pub(super) fn note(&mut self, user: &str, action: &'static str, subject: &str, detail: String, at: Instant) {
+        self.log.acts.push(Act { user: user.to_owned(), action, subject: subject.to_owned(), detail, at });
     }
 
     fn run(&mut self, user: &str, sql: &str, at: Instant) -> Result<()> {

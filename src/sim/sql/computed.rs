@@ -2,30 +2,10 @@
 
 use super::catalog::{Column, TableKind, information_schema};
 use super::engine::Engine;
-use super::error::Result;
+use super::error::{Result, SqlError};
 use super::names::TableName;
 use super::values::Value;
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
-
-/// A table whose rows come from outside the engine, such as a system table fed by the world.
-pub trait ComputedTable: Send + Sync {
-    /// A number that changes when the rows change; the engine asks for rows again only then.
-    fn generation(&self, now: DateTime<Utc>) -> u64;
-    /// All rows, in the order of the columns under which the table was attached.
-    fn rows(&self, now: DateTime<Utc>) -> Vec<Vec<Value>>;
-}
-
-/// Rows of a computed table, loaded.
-pub(super) struct Loaded {
-    generation: u64,
-    storage: String,
-}
-
-pub(super) struct Attached {
-    source: Arc<dyn ComputedTable>,
-    loaded: Option<Loaded>,
-}
 
 /// A table computed for one statement: the text that reads it.
 pub(crate) struct Computed {
@@ -34,22 +14,33 @@ pub(crate) struct Computed {
 }
 
 impl Engine {
-    /// Attaches a table whose rows the world computes.
-    pub fn attach(
-        &mut self,
-        name: &TableName,
-        columns: Vec<Column>,
-        owner: &str,
-        source: Arc<dyn ComputedTable>,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    /// Makes a table whose rows the world computes; there are none yet.
+    pub fn attach(&mut self, name: &TableName, columns: Vec<Column>, owner: &str, now: DateTime<Utc>) -> Result<()> {
+        let storage = self.load(&columns, &[])?;
         self.create_table(name, TableKind::Computed, columns, owner, now)?;
-        self.attached.borrow_mut().insert(name.clone(), Attached { source, loaded: None });
+        self.attached.insert(name.clone(), storage);
         Ok(())
     }
 
+    /// Says which table `event_log('<pipeline id>')` reads.
+    pub fn name_event_log(&mut self, pipeline_id: &str, table: &TableName) {
+        self.event_logs.insert(pipeline_id.to_owned(), table.clone());
+    }
+
+    /// The table that `event_log('<pipeline id>')` reads.
+    pub(crate) fn event_log(&self, pipeline_id: &str) -> Option<&TableName> {
+        self.event_logs.get(pipeline_id)
+    }
+
+    /// Adds rows to a computed table, in the order of its columns.
+    pub fn supply(&mut self, name: &TableName, rows: &[Vec<Value>]) -> Result<()> {
+        let columns = self.catalog.table(name)?.columns.clone();
+        let storage = self.attached.get(name).ok_or_else(|| SqlError::table_not_found(&name.quoted()))?;
+        self.store(storage, &columns, rows)
+    }
+
     /// A computed table: `information_schema`, or one that the world attached. None for any other name.
-    pub(crate) fn computed(&self, name: &TableName, principal: &str, now: DateTime<Utc>) -> Result<Option<Computed>> {
+    pub(crate) fn computed(&self, name: &TableName, principal: &str) -> Result<Option<Computed>> {
         if name.schema == "information_schema" {
             self.catalog.require(
                 principal,
@@ -63,19 +54,9 @@ impl Engine {
             self.scratch.borrow_mut().push(storage.clone());
             return Ok(Some(Computed { sql: format!("SELECT * FROM {storage}"), columns }));
         }
-        let mut attached = self.attached.borrow_mut();
-        let Some(entry) = attached.get_mut(name) else { return Ok(None) };
+        let Some(storage) = self.attached.get(name) else { return Ok(None) };
         self.catalog.require_select(principal, name)?;
         let columns = self.catalog.table(name)?.columns.clone();
-        let generation = entry.source.generation(now);
-        if let Some(old) = entry.loaded.take_if(|loaded| loaded.generation != generation) {
-            self.connection.execute_batch(&format!("DROP TABLE {}", old.storage))?;
-        }
-        let storage = match &entry.loaded {
-            Some(loaded) => loaded.storage.clone(),
-            None => self.load(&columns, &entry.source.rows(now))?,
-        };
-        entry.loaded = Some(Loaded { generation, storage: storage.clone() });
         Ok(Some(Computed { sql: format!("SELECT * FROM {storage}"), columns }))
     }
 
@@ -83,7 +64,13 @@ impl Engine {
     fn load(&self, columns: &[Column], rows: &[Vec<Value>]) -> Result<String> {
         let storage = format!("x{}", self.storage_number());
         let names: Vec<_> = (0..columns.len()).map(|n| format!("c{n}")).collect();
-        self.connection.execute_batch(&format!("CREATE TABLE {storage} ({}); SAVEPOINT load", names.join(", ")))?;
+        self.connection.execute_batch(&format!("CREATE TABLE {storage} ({})", names.join(", ")))?;
+        self.store(&storage, columns, rows)?;
+        Ok(storage)
+    }
+
+    fn store(&self, storage: &str, columns: &[Column], rows: &[Vec<Value>]) -> Result<()> {
+        self.connection.execute_batch("SAVEPOINT load")?;
         let marks = vec!["?"; columns.len()].join(", ");
         let mut insert = self.connection.prepare(&format!("INSERT INTO {storage} VALUES ({marks})"))?;
         for row in rows {
@@ -93,6 +80,6 @@ impl Engine {
         }
         drop(insert);
         self.connection.execute_batch("RELEASE load")?;
-        Ok(storage)
+        Ok(())
     }
 }

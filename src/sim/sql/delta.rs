@@ -10,6 +10,23 @@ use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, params, params_from_iter};
 use std::collections::BTreeMap;
 
+/// The job's run that made a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitJob {
+    /// The job.
+    pub job_id: String,
+    /// Its name.
+    pub job_name: String,
+    /// The job's run.
+    pub job_run_id: String,
+    /// The task's run.
+    pub run_id: String,
+    /// Who owns the job.
+    pub owner: String,
+    /// What started the run.
+    pub trigger: String,
+}
+
 /// One entry of a table's history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
@@ -33,6 +50,8 @@ pub struct Commit {
     pub metadata: bool,
     /// Counts, by Delta's names.
     pub metrics: BTreeMap<String, i64>,
+    /// The run that made it, if it was one.
+    pub job: Option<CommitJob>,
 }
 
 /// What a writer read of the table that it writes.
@@ -94,6 +113,11 @@ impl DeltaTable {
     /// The newest version, -1 before the first commit.
     pub(crate) fn newest(&self) -> i64 {
         self.commits.last().map_or(-1, |c| c.version)
+    }
+
+    /// The oldest version that can be read, 0 before the first commit.
+    pub(crate) fn oldest(&self) -> i64 {
+        self.commits.first().map_or(0, |c| c.version)
     }
 
     /// The name of the isolation level.
@@ -245,6 +269,7 @@ impl DeltaTable {
             blind_append,
             metadata: false,
             metrics: change.metrics,
+            job: None,
         };
         self.commits.push(commit);
         Ok(version)
@@ -315,6 +340,7 @@ impl DeltaTable {
             blind_append: true,
             metadata: true,
             metrics: BTreeMap::new(),
+            job: None,
         });
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use super::bind::{Binder, Plan};
 use super::catalog::{Catalog, Column, Facts, Table, TableKind};
-use super::computed::Attached;
 use super::delta::{Change, Commit, DeltaTable, Reads};
 use super::error::{Result, SqlError};
 use super::functions;
@@ -13,7 +12,7 @@ use super::values::Value;
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use rusqlite::types::Value as Stored;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
@@ -114,6 +113,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// The table that it changes.
+    #[must_use]
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
+
     pub(crate) fn set_result(&mut self, result: StatementResult) {
         self.result = result;
     }
@@ -133,8 +138,11 @@ pub struct Engine {
     pub(super) connection: Connection,
     pub(super) catalog: Catalog,
     deltas: HashMap<Uuid, DeltaTable>,
-    pub(super) attached: std::cell::RefCell<HashMap<TableName, Attached>>,
+    pub(super) attached: HashMap<TableName, String>,
+    pub(super) event_logs: HashMap<String, TableName>,
     next_storage: std::cell::Cell<u64>,
+    /// What the last statement named itself.
+    pub(crate) last_sources: std::cell::RefCell<BTreeSet<TableName>>,
     /// How much the statement under way has done, in [`WORK_STEP`]s.
     work: Arc<AtomicU64>,
     /// Tables of SQLite that live for one statement.
@@ -153,11 +161,13 @@ impl Engine {
         connection.progress_handler(WORK_STEP, Some(is_too_much))?;
         let catalog = Catalog::new(seed, owner, now);
         Ok(Self {
+            last_sources: std::cell::RefCell::default(),
             work,
             connection,
             catalog,
             deltas: HashMap::new(),
-            attached: std::cell::RefCell::default(),
+            attached: HashMap::new(),
+            event_logs: HashMap::new(),
             next_storage: std::cell::Cell::new(0),
             scratch: std::cell::RefCell::default(),
         })
@@ -197,6 +207,7 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Result<Begun> {
         self.work.store(0, Ordering::Relaxed);
+        self.last_sources.borrow_mut().clear();
         for storage in std::mem::take(&mut *self.scratch.borrow_mut()) {
             self.connection.execute_batch(&format!("DROP TABLE {storage}"))?;
         }
@@ -367,6 +378,12 @@ impl Engine {
         Ok(self.deltas.get(&id).map_or(&[], |delta| delta.commits.as_slice()))
     }
 
+    /// The tables and views that the last statement named itself, views unresolved.
+    #[must_use]
+    pub fn last_sources(&self) -> Vec<TableName> {
+        self.last_sources.borrow().iter().cloned().collect()
+    }
+
     /// The tables and views that a view names, for as long as its text can be bound. Errors: no such view, or its text no longer holds.
     pub fn dependencies(&self, name: &TableName, now: DateTime<Utc>) -> Result<Vec<TableName>> {
         let table = self.catalog.table(name)?;
@@ -381,7 +398,7 @@ impl Engine {
     pub fn drop_table(&mut self, name: &TableName) -> Result<()> {
         let schema = self.catalog.schema_mut(&name.catalog, &name.schema)?;
         let table = schema.tables.remove(&name.table).ok_or_else(|| SqlError::table_not_found(&name.quoted()))?;
-        self.attached.borrow_mut().remove(name);
+        self.attached.remove(name);
         match self.deltas.remove(&table.facts.id) {
             Some(delta) => delta.drop(&self.connection),
             None => Ok(()),
@@ -412,15 +429,15 @@ impl Engine {
     }
 
     pub(crate) fn checked_version(&self, name: &TableName, id: Uuid, version: i64) -> Result<i64> {
-        let newest = self.delta(id)?.newest();
-        if (0..=newest).contains(&version) {
+        let (oldest, newest) = (self.delta(id)?.oldest(), self.delta(id)?.newest());
+        if (oldest..=newest).contains(&version) {
             return Ok(version);
         }
         Err(SqlError::new(
             "DELTA_VERSION_NOT_FOUND",
             "22003",
             format!(
-                "Cannot time travel Delta table {} to version {version}. Available versions: [0, {newest}].",
+                "Cannot time travel Delta table {} to version {version}. Available versions: [{oldest}, {newest}].",
                 name.quoted()
             ),
         ))

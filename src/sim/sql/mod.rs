@@ -20,13 +20,13 @@ mod functions;
 mod merge;
 mod names;
 mod parse;
+mod runs;
 mod show;
 mod types;
 mod values;
 
-pub use computed::ComputedTable;
 pub use decimal::Decimal;
-pub use delta::Commit;
+pub use delta::{Commit, CommitJob};
 pub(crate) use engine::PARTITIONS;
 pub use engine::{Begun, Engine, Parameter, ResultColumn, Session, StatementResult, Transaction};
 pub use error::{Result, SqlError};

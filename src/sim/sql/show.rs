@@ -312,7 +312,10 @@ fn history_row(commit: &Commit) -> Vec<Value> {
         commit.user.as_str().into(),
         commit.operation.as_str().into(),
         parameters,
-        Value::Null,
+        commit.job.as_ref().map_or(Value::Null, |job| {
+            let parts = [&job.job_id, &job.job_name, &job.job_run_id, &job.run_id, &job.owner, &job.trigger];
+            Value::List(parts.into_iter().map(|part| part.as_str().into()).collect())
+        }),
         Value::Null,
         Value::Null,
         commit.read_version.into(),

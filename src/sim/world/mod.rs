@@ -52,7 +52,7 @@ use principal::Principal;
 use refusal::Refusal;
 use run::{Output, Run, RunTask};
 use site::{Laws, Site};
-pub use tables::TableVersion;
+pub use tables::{JobLineage, TableVersion};
 use warehouse::Warehouse;
 
 /// A workspace by name and number.
@@ -411,6 +411,16 @@ impl World {
     /// The ids of the jobs that read a table, by its full name: they fail when it changes under them.
     pub fn table_readers(&self, environment: Environment, full_name: &str) -> Vec<u64> {
         self.site(environment).table_readers(full_name)
+    }
+
+    /// What every job reads and writes.
+    pub fn lineage(&self, environment: Environment) -> Vec<JobLineage> {
+        self.site(environment).lineage()
+    }
+
+    /// What runs committed to a table after an instant at which the world had begun, oldest first.
+    pub fn commits_since(&self, environment: Environment, full_name: &str, since: Instant) -> Vec<TableVersion> {
+        self.site(environment).living_commits(full_name, since)
     }
 
     /// The versions of a table within the last three weeks, oldest first.

@@ -6,6 +6,7 @@ use crate::domain::Instant;
 use super::course::Course;
 use super::ids::Slot;
 use super::plan::attempt_id;
+use super::run::Trigger;
 use super::site::Site;
 use super::state::Ending;
 use super::time::whole;
@@ -23,9 +24,41 @@ pub struct TableVersion {
     pub task_run_id: u64,
     /// Rows that the commit wrote.
     pub rows: u64,
+    /// The job.
+    pub job_id: u64,
+    /// Its name.
+    pub job_name: String,
+    /// Whose rights the run has.
+    pub user: String,
+    /// What launched the run.
+    pub trigger: Trigger,
+}
+
+/// Which tables a job reads and writes, by their full names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobLineage {
+    /// The job.
+    pub job_id: u64,
+    /// What it reads.
+    pub reads: Vec<String>,
+    /// What its success commits to.
+    pub writes: Vec<String>,
 }
 
 impl Site {
+    /// What every job reads and writes.
+    pub(super) fn lineage(&self) -> Vec<JobLineage> {
+        let jobs = self.jobs.iter().filter(|entry| !entry.deleted);
+        jobs.map(|entry| {
+            let written = entry.temper.tasks.iter().filter(|nature| nature.commits).map(|nature| nature.table.clone());
+            let mut writes: Vec<String> = written.collect();
+            writes.sort();
+            writes.dedup();
+            JobLineage { job_id: entry.job.job_id, reads: entry.reads.clone(), writes }
+        })
+        .collect()
+    }
+
     /// The full names of all tables that jobs of this workspace commit to.
     pub(super) fn table_names(&self) -> Vec<String> {
         let natures = self.jobs.iter().filter(|entry| !entry.deleted).flat_map(|entry| &entry.temper.tasks);
@@ -67,6 +100,17 @@ impl Site {
         commits
     }
 
+    /// What runs of the living world committed to a table after an instant, oldest first; versions are not counted.
+    pub(super) fn living_commits(&self, table: &str, since: Instant) -> Vec<TableVersion> {
+        let mut commits = Vec::new();
+        for course in self.courses.values().filter(|course| course.ended_at().is_none_or(|at| at > since)) {
+            self.commits_of(course, table, &mut commits);
+        }
+        commits.retain(|commit| commit.at > since && commit.at <= self.now);
+        commits.sort_by_key(|commit| (commit.at, commit.task_run_id));
+        commits
+    }
+
     fn commits_of(&self, course: &Course, table: &str, commits: &mut Vec<TableVersion>) {
         let temper = &self.jobs[course.job].temper;
         for attempt in course.parts.iter().flat_map(|part| &part.attempts) {
@@ -80,6 +124,10 @@ impl Site {
                     run_id: course.key.id(Slot::Run),
                     task_run_id,
                     rows: whole(draw.named("rows").log_normal(nature.rows.max(1.0), 0.2)),
+                    job_id: course.job_id,
+                    job_name: course.settings.name.clone(),
+                    user: self.jobs[course.job].job.run_as_user_name.clone(),
+                    trigger: course.trigger,
                 });
             }
         }

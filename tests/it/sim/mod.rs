@@ -8,6 +8,7 @@ mod docs;
 mod faults;
 mod files;
 mod jobs;
+mod oneworld;
 mod permissions;
 mod pipelines;
 mod process;

@@ -117,9 +117,9 @@ fn update(call: &mut Call<'_>) -> Answer {
         }
         checked.push((principal, add, remove));
     }
-    let user = &call.principal.user_name;
+    let (user, now) = (&call.principal.user_name, call.world.now());
     for (principal, add, remove) in checked {
-        call.lakehouse.regrant(user, &securable, &principal, &remove, &add).map_err(|e| refusal(&e))?;
+        call.lakehouse.regrant(user, &securable, &principal, &remove, &add, now).map_err(|e| refusal(&e))?;
     }
     if omit_permissions_in_response {
         return Ok(Reply::empty());

@@ -95,6 +95,7 @@ fn exists(call: &mut Call<'_>) -> Answer {
 fn get(call: &mut Call<'_>) -> Answer {
     let name = table_of(call.captured("full_name"))?;
     seen(call, &Securable::Table(name.clone()))?;
+    call.lakehouse.bring_up(&name.to_string(), call.world.now(), call.world);
     let mut body = render(call, &name)?;
     let is_view = matches!(call.lakehouse.catalog().table(&name).map(|table| &table.kind), Ok(TableKind::View { .. }));
     // The list leaves them out; absent is "not tracked" (databricks-api.md 6.2).

@@ -235,12 +235,16 @@ impl Binder<'_> {
             return Ok(source);
         }
         let name = self.table_name(parts)?;
-        self.sources.borrow_mut().insert((self.home.borrow().len(), name.clone()));
+        let depth = self.home.borrow().len();
+        self.sources.borrow_mut().insert((depth, name.clone()));
+        if depth == 1 {
+            self.engine.last_sources.borrow_mut().insert(name.clone());
+        }
         let qualifier = [name.catalog.clone(), name.schema.clone(), name.table.clone()];
         let principal = self.home().principal;
         let as_of = version.map(|v| self.as_of(v)).transpose()?;
         let catalog = self.engine.catalog();
-        if let Some(computed) = self.engine.computed(&name, &principal, self.now)? {
+        if let Some(computed) = self.engine.computed(&name, &principal)? {
             if as_of.is_some() {
                 return Err(no_time_travel(&name));
             }
@@ -357,6 +361,15 @@ impl Binder<'_> {
                 source.sql = source.sql.trim_start_matches("CROSS JOIN ").to_owned();
                 self.rename(&mut source.columns, alias);
                 Ok(source)
+            }
+            ("event_log", [pipeline]) => {
+                let id = self.constant(pipeline)?;
+                let id = id.literal.as_ref().and_then(Value::text).unwrap_or_default();
+                let missing = || SqlError::table_not_found(&quote(&["event_log", id]));
+                let name = self.engine.event_log(id).ok_or_else(missing)?.clone();
+                let principal = self.home().principal;
+                let computed = self.engine.computed(&name, &principal)?.ok_or_else(missing)?;
+                self.scan_plan(&computed.sql, &computed.columns, alias, &[])
             }
             ("range", [_] | [_, _]) => {
                 let bounds = exprs
