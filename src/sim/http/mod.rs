@@ -7,6 +7,7 @@ mod access;
 mod admin;
 mod answer;
 mod call;
+mod compute;
 mod deployment;
 mod grown;
 mod jobs;
@@ -16,11 +17,13 @@ mod oauth;
 mod page;
 mod permissions;
 mod pipelines;
+mod policies;
 mod query;
 mod rate;
 mod route;
 mod runs;
 mod scim;
+mod secrets;
 mod serve;
 mod state;
 mod statements;
@@ -51,6 +54,9 @@ fn routes() -> route::Table {
             statements::routes(),
             workspace::routes(),
             permissions::routes(),
+            policies::routes(),
+            compute::routes(),
+            secrets::routes(),
             telemetry::routes(),
             unity::routes(),
         ]

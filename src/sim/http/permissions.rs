@@ -53,7 +53,7 @@ const FILE_LEVELS: [Word; 4] = [
     (Level::Manage, "CAN_MANAGE", "Can view, run, edit and change permissions"),
 ];
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 9] = [
     Kind {
         word: "jobs",
         object_type: "job",
@@ -101,6 +101,29 @@ const KINDS: [Kind; 7] = [
         levels: &[(Level::Run, "CAN_USE", "Can create clusters under the policy")],
         of_admins: ("/cluster-policies/cluster-policies", Level::Run),
         object: |id| Some(Object::Policy(id.to_owned())),
+    },
+    Kind {
+        word: "instance-pools",
+        object_type: "instance-pool",
+        owned: None,
+        levels: &[
+            (Level::View, "CAN_ATTACH_TO", "Can attach to the pool"),
+            (Level::Manage, "CAN_MANAGE", "Can edit the pool and change permissions"),
+        ],
+        of_admins: ("/instance-pools/", Level::Manage),
+        object: |id| Some(Object::Pool(id.to_owned())),
+    },
+    Kind {
+        word: "clusters",
+        object_type: "cluster",
+        owned: None,
+        levels: &[
+            (Level::Manage, "CAN_MANAGE", "Can edit the cluster and change permissions"),
+            (Level::Run, "CAN_RESTART", "Can start, restart and stop the cluster"),
+            (Level::View, "CAN_ATTACH_TO", "Can attach to the cluster"),
+        ],
+        of_admins: ("/clusters/", Level::Manage),
+        object: |id| Some(Object::Cluster(id.to_owned())),
     },
     Kind {
         word: "directories",

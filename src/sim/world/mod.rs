@@ -24,6 +24,8 @@ mod quartz;
 pub mod refusal;
 mod rights;
 pub mod run;
+pub mod secrets;
+pub mod shelf;
 mod site;
 mod sources;
 pub mod state;

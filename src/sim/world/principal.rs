@@ -90,6 +90,10 @@ pub enum Object {
     File(u64),
     /// By policy id.
     Policy(String),
+    /// By pool id.
+    Pool(String),
+    /// By cluster id.
+    Cluster(String),
 }
 
 /// The group of those who run production.

@@ -5,6 +5,7 @@ use crate::domain::workspace::Environment;
 use super::World;
 use super::files::{FileRefusal, Tree};
 use super::principal::{Access, Grantee, Level, Object, Principal};
+use super::shelf::Kind;
 use super::site::Site;
 
 impl World {
@@ -16,7 +17,9 @@ impl World {
             Object::Pipeline(id) => site.pipeline_entry(id).is_ok(),
             Object::Warehouse(id) => site.warehouses.iter().any(|warehouse| warehouse.id == *id),
             Object::File(id) => site.files.by_id(*id).is_some(),
-            Object::Policy(_) => site.access.contains_key(object),
+            Object::Policy(id) => site.shelf.contains_key(&(Kind::Policy, id.clone())),
+            Object::Pool(id) => site.shelf.contains_key(&(Kind::Pool, id.clone())),
+            Object::Cluster(id) => site.shelf.contains_key(&(Kind::Cluster, id.clone())),
         }
     }
 

@@ -18,6 +18,8 @@ use super::job::Job;
 use super::pipeline::Pipeline;
 use super::principal::{Access, Object, Principal};
 use super::quartz::Quartz;
+use super::secrets::Scope;
+use super::shelf::Shelf;
 use super::streams::Stream;
 use super::temper::Temper;
 use super::time::{DAY, HOUR, MINUTE, after, before};
@@ -140,6 +142,11 @@ pub(super) struct Site {
     pub(super) agenda_number: u64,
     pub(super) runs_launched: u64,
     pub(super) pipelines_made: u64,
+    /// Policies, pools, clusters.
+    pub(super) shelf: Shelf,
+    pub(super) items_made: u64,
+    /// Secret scopes by name.
+    pub(super) scopes: BTreeMap<String, Scope>,
     /// Which run a job's idempotency token stands for.
     pub(super) tokens: HashMap<(u64, String), u64>,
     /// Updates that no job's task started, by pipeline id, oldest first.
@@ -184,12 +191,16 @@ impl Site {
             agenda_number: 0,
             runs_launched: 0,
             pipelines_made: 0,
+            shelf: Shelf::new(),
+            items_made: 0,
+            scopes: BTreeMap::new(),
             tokens: HashMap::new(),
             updates: BTreeMap::new(),
             days: Mutex::new(HashMap::new()),
             laws,
         };
         site.give_homes();
+        site.fill_shelf();
         site.retime();
         site.open_streams();
         site.take_over();
