@@ -65,6 +65,10 @@ pub(super) fn engine(world: &World, seed: u64) -> Result<Engine> {
         let privileges: Vec<Privilege> = privileges.split(' ').filter_map(Privilege::parse).collect();
         catalog.grant(&Securable::Catalog(name.to_owned()), group, &privileges)?;
     }
+    for grant in &world.scenario().grant {
+        let privileges: Vec<Privilege> = grant.privileges.iter().filter_map(|name| Privilege::parse(name)).collect();
+        catalog.grant(&Securable::Catalog(grant.catalog.clone()), &grant.group, &privileges)?;
+    }
     Ok(engine)
 }
 

@@ -34,6 +34,9 @@ pub struct Scenario {
     /// People who are somebody else here.
     #[serde(default)]
     pub person: Vec<Person>,
+    /// What groups hold on catalogs beside what they hold in every scenario.
+    #[serde(default)]
+    pub grant: Vec<Grant>,
     /// Schedules that are moved to suit the start.
     #[serde(default)]
     pub retime: Vec<Retime>,
@@ -125,6 +128,18 @@ pub struct Person {
     pub user_name: String,
     /// For people.
     pub display_name: String,
+}
+
+/// Privileges of a group on a catalog.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Which catalog.
+    pub catalog: String,
+    /// Who.
+    pub group: String,
+    /// By their names in the API, such as `CREATE_SCHEMA`.
+    pub privileges: Vec<String>,
 }
 
 fn yes() -> bool {

@@ -144,6 +144,10 @@ impl Site {
             Slot::Run => true,
             Slot::Attempt { task, number } => course.attempt(task, number).is_some(),
             Slot::Repair(_) => false,
+            Slot::Iteration { each, number, index } => course
+                .each_task(each)
+                .and_then(|task| course.attempt(task, number))
+                .is_some_and(|attempt| attempt.runs() && index < attempt.iterations),
         };
         if exists { Ok((course, slot)) } else { Err(Refusal::NoSuchRun(run_id)) }
     }
@@ -156,11 +160,25 @@ impl Site {
         }
     }
 
-    /// A task's run, and the job run that it is part of.
+    /// The iterations of a for-each task's run.
+    pub(super) fn iterations(&self, run_id: u64) -> Result<Vec<RunTask>, Refusal> {
+        Ok(match self.find(run_id)? {
+            (course, Slot::Attempt { task, number }) => course.iterations_at(task, number, self.now),
+            _ => Vec::new(),
+        })
+    }
+
+    /// A task's run (or that of one of its iterations), and the job run that it is part of.
     pub(super) fn task_run(&self, run_id: u64) -> Result<(Run, RunTask), Refusal> {
-        let (course, _) = self.find(run_id)?;
+        let (course, slot) = self.find(run_id)?;
         let run = course.view(self.now);
-        let task = run.tasks.iter().find(|task| task.run_id == run_id).cloned();
+        let iterations = match slot {
+            Slot::Iteration { each, number, .. } => {
+                course.each_task(each).map(|task| course.iterations_at(task, number, self.now)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let task = run.tasks.iter().chain(&iterations).find(|task| task.run_id == run_id).cloned();
         task.map(|task| (run, task)).ok_or(Refusal::NoSuchRun(run_id))
     }
 
@@ -169,6 +187,8 @@ impl Site {
         let (course, slot) = self.find(run_id)?;
         let attempt = match slot {
             Slot::Attempt { task, number } => course.attempt(task, number),
+            // What one iteration printed nobody knows; that it failed is told by its state.
+            Slot::Iteration { .. } => return Ok(Output::default()),
             _ if course.settings.tasks.len() == 1 => course.parts.last().and_then(|part| part.attempts.last()),
             _ => {
                 return Err(Refusal::Invalid(

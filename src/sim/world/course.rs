@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::domain::Instant;
 
 use super::ids::{RunKey, Slot};
-use super::job::{CronSchedule, JobSettings, Payload};
+use super::job::{CronSchedule, ForEachTask, JobSettings, Payload, Task};
 use super::plan::{Attempt, attempt_id};
+use super::references::Known;
 use super::run::{Iterations, RepairItem, Run, RunParameter, RunTask, Spent, Trigger};
 use super::state::{Ending, Phase};
 use super::time::{SECOND, after, span_ms};
@@ -89,6 +90,8 @@ impl Course {
         match (self.closed, self.parts.iter().rev().find(|part| part.begins_at <= at)) {
             (Some((closed_at, ending)), _) if at >= closed_at => Phase::Ended(ending),
             (_, Some(part)) => part.phase_at(at),
+            // It has its slot and begins in a moment.
+            (None, None) if !self.parts.is_empty() => Phase::Pending,
             _ => Phase::Queued,
         }
     }
@@ -104,6 +107,70 @@ impl Course {
         all.find(|attempt| attempt.task == task && attempt.number == number)
     }
 
+    /// What references in its settings stand for.
+    pub(super) fn known(&self) -> Known {
+        let run_id = self.run_id().to_string();
+        let mut known: Known = [
+            ("job.id", self.job_id.to_string()),
+            ("job.name", self.settings.name.clone()),
+            ("job.run_id", run_id.clone()),
+            ("job_id", self.job_id.to_string()),
+            ("run_id", run_id),
+            ("job.trigger.type", self.trigger.as_str().to_lowercase()),
+            ("job.repair_count", self.parts.len().saturating_sub(1).to_string()),
+            ("job.start_time.iso_date", self.launched_at.format("%Y-%m-%d").to_string()),
+            ("job.trigger.time.iso_date", self.launched_at.format("%Y-%m-%d").to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        for parameter in self.job_parameters() {
+            known.insert(format!("job.parameters.{}", parameter.name), parameter.value);
+        }
+        known
+    }
+
+    /// The index of one of the for-each tasks, counted from 0.
+    pub(super) fn each_task(&self, each: usize) -> Option<usize> {
+        let tasks = self.settings.tasks.iter().enumerate();
+        tasks.filter(|(_, task)| matches!(task.payload, Some(Payload::ForEach(_)))).map(|(at, _)| at).nth(each)
+    }
+
+    /// The iterations of a for-each task's attempt that have begun, in the order of the inputs.
+    pub(super) fn iterations_at(&self, task: usize, number: u32, at: Instant) -> Vec<RunTask> {
+        let Some(attempt) = self.attempt(task, number).filter(|attempt| attempt.runs()) else { return Vec::new() };
+        let Some(Payload::ForEach(each)) = &self.settings.tasks[task].payload else { return Vec::new() };
+        let before = &self.settings.tasks[..task];
+        let position = before.iter().filter(|task| matches!(task.payload, Some(Payload::ForEach(_)))).count();
+        (0..attempt.iterations)
+            .filter_map(|index| {
+                let lap = iteration(each, attempt, index)?;
+                let phase = if at < lap.from {
+                    return None;
+                } else if at < lap.to {
+                    Phase::Running
+                } else {
+                    Phase::Ended(lap.ending)
+                };
+                let over = !phase.is_active();
+                Some(RunTask {
+                    task: Task::clone(&each.task),
+                    run_id: self.key.id(Slot::Iteration { each: position, number, index }),
+                    attempt_number: 0,
+                    phase,
+                    state_message: attempt_message(phase).to_owned(),
+                    start_time: Some(lap.from),
+                    end_time: over.then_some(lap.to),
+                    spent: Spent { execution_ms: if over { span_ms(lap.from, lap.to) } else { 0 }, ..Spent::default() },
+                    cluster_id: Some(self.cluster_id(attempt)),
+                    outcome: None,
+                    iterations: None,
+                    update_id: None,
+                    child_run_id: None,
+                })
+            })
+            .collect()
+    }
+
     /// How it looks at an instant.
     pub(super) fn view(&self, at: Instant) -> Run {
         let phase = self.phase_at(at);
@@ -115,7 +182,7 @@ impl Course {
         };
         let schedule = match self.trigger {
             Trigger::Periodic => self.settings.schedule.clone(),
-            Trigger::OneTime | Trigger::RunJobTask => None,
+            _ => None,
         };
         Run {
             run_id: self.run_id(),
@@ -243,7 +310,7 @@ impl Course {
             },
             cluster_id: executing.then(|| self.cluster_id(attempt)),
             outcome: attempt.outcome.filter(|_| over),
-            iterations: iterations(task.payload.as_ref(), attempt, at),
+            iterations: counts(task.payload.as_ref(), attempt, at),
             update_id: match &task.payload {
                 Some(Payload::Pipeline(of)) if executing => {
                     Some(super::updates::update_id(&of.pipeline_id, attempt_id(self.key, attempt), 0))
@@ -293,26 +360,44 @@ fn attempt_message(phase: Phase) -> &'static str {
     }
 }
 
-fn iterations(payload: Option<&Payload>, attempt: &Attempt, at: Instant) -> Option<Iterations> {
-    let Some(Payload::ForEach(each)) = payload else { return None };
-    let total = each.iterations();
+/// When one iteration runs, and how it ends.
+struct Lap {
+    from: Instant,
+    to: Instant,
+    ending: Ending,
+}
+
+/// Iterations run in rounds of as many as may run at once; where the attempt fails, the last one failed.
+fn iteration(each: &ForEachTask, attempt: &Attempt, index: u64) -> Option<Lap> {
     let at_once = u64::from(each.concurrency.unwrap_or(1)).max(1);
-    let (done, failed) = if at >= attempt.ended_at() {
-        match attempt.ending {
-            Ending::Success => (total, 0),
-            _ => (total, u64::from(total > 0)),
-        }
-    } else {
-        let gone_ms = span_ms(attempt.executes_at(), at);
-        (total * gone_ms / attempt.execution_ms.max(1), 0)
+    let rounds = attempt.iterations.div_ceil(at_once).max(1);
+    let lap_ms = attempt.execution_ms / rounds;
+    let from = after(attempt.executes_at(), index / at_once * lap_ms);
+    let to = after(from, lap_ms).min(attempt.ended_at());
+    let stopped = attempt.stopped_at.is_some_and(|stopped_at| stopped_at < to);
+    let last = index + 1 == attempt.iterations;
+    let ending = match attempt.ending {
+        Ending::TaskFailed if last => Ending::TaskFailed,
+        ending if stopped || (last && ending != Ending::TaskFailed) => ending,
+        _ => Ending::Success,
     };
-    let active = if at >= attempt.executes_at() && at < attempt.ended_at() { at_once.min(total - done) } else { 0 };
-    Some(Iterations {
-        total_iterations: total,
-        scheduled_iterations: done + active,
-        active_iterations: active,
-        completed_iterations: done,
-        succeeded_iterations: done - failed,
-        failed_iterations: failed,
-    })
+    (from < attempt.ended_at() || lap_ms == 0).then_some(Lap { from, to, ending })
+}
+
+fn counts(payload: Option<&Payload>, attempt: &Attempt, at: Instant) -> Option<Iterations> {
+    let Some(Payload::ForEach(each)) = payload else { return None };
+    let mut counts = Iterations { total_iterations: attempt.iterations, ..Iterations::default() };
+    let laps = (0..attempt.iterations).filter_map(|index| iteration(each, attempt, index));
+    for lap in laps.filter(|lap| attempt.runs() && at >= lap.from) {
+        counts.scheduled_iterations += 1;
+        if at < lap.to {
+            counts.active_iterations += 1;
+        } else {
+            counts.completed_iterations += 1;
+            let well = lap.ending == Ending::Success;
+            counts.succeeded_iterations += u64::from(well);
+            counts.failed_iterations += u64::from(!well);
+        }
+    }
+    Some(counts)
 }

@@ -1,7 +1,7 @@
 //! Run ids that say, to those who know, which run they name: a run of three weeks ago needs no table to be found.
 //!
 //! An id holds a [`RunKey`] and a slot (the run itself, an attempt of a task, a repair), scrambled so that ids look as
-//! arbitrary as real ones. All fit in 50 bits, so that no reader of JSON loses any.
+//! arbitrary as real ones. All fit in 53 bits, so that no reader of JSON loses any.
 
 use crate::domain::Instant;
 
@@ -23,11 +23,20 @@ pub(super) enum Slot {
     },
     /// A repair, counted from 0.
     Repair(u64),
+    /// An iteration of an attempt of a for-each task.
+    Iteration {
+        /// Which of the job's for-each tasks, counted from 0.
+        each: usize,
+        /// Of which attempt.
+        number: u32,
+        /// 0 for the first input.
+        index: u64,
+    },
 }
 
-const ID_BITS: u32 = 50;
+const ID_BITS: u32 = 53;
 const ID_MASK: u64 = (1 << ID_BITS) - 1;
-const SLOT_BITS: u32 = 15;
+const SLOT_BITS: u32 = 18;
 const JOB_BITS: u32 = 10;
 const LIVE: u64 = 1 << 34;
 /// Half of the living runs' numbers are counted, half derived.
@@ -36,8 +45,16 @@ const DERIVED: u64 = 1 << 33;
 pub(super) const MAX_ATTEMPTS: u64 = 16;
 /// Slots from here on name repairs.
 const REPAIRS: u64 = 0x7e00;
+/// Slots from here on name iterations.
+const ITERATIONS: u64 = 0x8000;
+/// For-each tasks of a job whose iterations can be told apart.
+pub(super) const MAX_EACH: usize = 8;
+/// Attempts of a for-each task whose iterations can be told apart.
+const MAX_EACH_ATTEMPTS: u64 = 4;
+/// Iterations of one attempt: the service allows 5,000.
+const MAX_INDEX: u64 = 7_168;
 /// Odd, so that multiplying by it can be undone.
-const FACTOR: u64 = 0x2_5a1d_9c3b_6e95 & ID_MASK;
+const FACTOR: u64 = 0x12_5a1d_9c3b_6e95 & ID_MASK;
 /// Where minutes are counted from: 2020-01-01.
 const EPOCH_S: i64 = 1_577_836_800;
 
@@ -75,6 +92,11 @@ impl RunKey {
             Slot::Run => 0,
             Slot::Attempt { task, number } => 1 + task as u64 * MAX_ATTEMPTS + u64::from(number).min(MAX_ATTEMPTS - 1),
             Slot::Repair(number) => REPAIRS + number.min(0x1ff),
+            Slot::Iteration { each, number, index } => {
+                let attempt =
+                    each.min(MAX_EACH - 1) as u64 * MAX_EACH_ATTEMPTS + u64::from(number).min(MAX_EACH_ATTEMPTS - 1);
+                ITERATIONS + attempt * MAX_INDEX + index.min(MAX_INDEX - 1)
+            }
         };
         scramble(self.0 << SLOT_BITS | slot)
     }
@@ -87,6 +109,14 @@ impl RunKey {
         let plain = unscramble(id);
         let slot = match plain & ((1 << SLOT_BITS) - 1) {
             0 => Slot::Run,
+            slot if slot >= ITERATIONS => {
+                let (attempt, index) = ((slot - ITERATIONS) / MAX_INDEX, (slot - ITERATIONS) % MAX_INDEX);
+                Slot::Iteration {
+                    each: usize::try_from(attempt / MAX_EACH_ATTEMPTS).ok()?,
+                    number: u32::try_from(attempt % MAX_EACH_ATTEMPTS).ok()?,
+                    index,
+                }
+            }
             slot if slot >= REPAIRS => Slot::Repair(slot - REPAIRS),
             slot => Slot::Attempt {
                 task: usize::try_from((slot - 1) / MAX_ATTEMPTS).ok()?,
@@ -104,16 +134,16 @@ impl RunKey {
 
 fn scramble(plain: u64) -> u64 {
     let mixed = plain.wrapping_mul(FACTOR) & ID_MASK;
-    (mixed ^ (mixed >> 25)).wrapping_mul(FACTOR) & ID_MASK
+    (mixed ^ (mixed >> 27)).wrapping_mul(FACTOR) & ID_MASK
 }
 
 fn unscramble(id: u64) -> u64 {
     let inverse = inverse();
     let mixed = id.wrapping_mul(inverse) & ID_MASK;
-    (mixed ^ (mixed >> 25)).wrapping_mul(inverse) & ID_MASK
+    (mixed ^ (mixed >> 27)).wrapping_mul(inverse) & ID_MASK
 }
 
-/// The inverse of [`FACTOR`] modulo 2^64 (Newton's iteration doubles the right bits), hence modulo 2^50 too.
+/// The inverse of [`FACTOR`] modulo 2^64 (Newton's iteration doubles the right bits), hence modulo 2^53 too.
 const fn inverse() -> u64 {
     let mut inverse = FACTOR;
     let mut round = 0;
@@ -138,7 +168,8 @@ mod tests {
             let at = Instant::from_timestamp(EPOCH_S + minute * 60, 0).expect("in range");
             let key = RunKey::fired(job, at);
             prop_assert_eq!(key.fire(), Some((job, at)));
-            for slot in [Slot::Run, Slot::Attempt { task, number }, Slot::Repair(u64::from(number))] {
+            let iteration = Slot::Iteration { each: task % MAX_EACH, number: number % 4, index: task as u64 * 7 };
+            for slot in [iteration, Slot::Run, Slot::Attempt { task, number }, Slot::Repair(u64::from(number))] {
                 let id = key.id(slot);
                 prop_assert!(id < 1 << 53);
                 prop_assert_eq!(RunKey::of(id), Some((key, slot)));

@@ -312,13 +312,6 @@ pub struct ForEachTask {
     pub extra: Map<String, Value>,
 }
 
-impl ForEachTask {
-    /// How many iterations the inputs ask for; one where they are a reference.
-    pub fn iterations(&self) -> u64 {
-        serde_json::from_str::<Vec<Value>>(&self.inputs).map_or(1, |inputs| inputs.len() as u64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,10 +48,22 @@ impl Site {
         if entry.deleted || (paused && !by_hand) {
             return;
         }
-        let trigger = if by_hand { Trigger::OneTime } else { Trigger::Periodic };
+        let trigger = match entry.clockwork {
+            Clockwork::Habit { .. } => Trigger::OneTime,
+            Clockwork::Arrivals { .. } => Trigger::FileArrival,
+            Clockwork::Continuous => Trigger::Continuous,
+            _ => Trigger::Periodic,
+        };
+        if trigger == Trigger::Continuous && self.active.iter().any(|key| self.courses[key].job == job) {
+            return;
+        }
         let creator = entry.job.creator_user_name.clone();
+        let has_history = entry.has_history;
         let mut course = self.course(job, creator, trigger, at);
-        course.key = RunKey::fired(job, at);
+        if has_history {
+            // The same run as the past would have told, had the world begun later.
+            course.key = RunKey::fired(job, at);
+        }
         if !self.courses.contains_key(&course.key) {
             self.launch(course, None);
         }
@@ -128,6 +140,9 @@ impl Site {
         let job = course.job;
         self.active.remove(&key);
         self.give_slots(job, at);
+        if self.jobs[job].clockwork == Clockwork::Continuous && !self.jobs[job].deleted {
+            self.expect(after(at, 15 * SECOND), Happening::Fires(job));
+        }
     }
 
     /// Begins queued runs of a job while it has slots.

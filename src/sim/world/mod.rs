@@ -5,6 +5,7 @@
 //! storage, since the course of any past run can be planned again when somebody asks (`past`).
 
 mod ask;
+mod clockwork;
 mod course;
 mod deploy;
 mod draw;
@@ -21,6 +22,7 @@ pub mod pipeline;
 mod plan;
 pub mod principal;
 mod quartz;
+mod references;
 pub mod refusal;
 mod rights;
 pub mod run;
@@ -131,6 +133,11 @@ impl World {
         &self.workspaces
     }
 
+    /// What happens in it.
+    pub fn scenario(&self) -> &Scenario {
+        &self.laws.scenario
+    }
+
     /// Everybody who acts.
     pub fn principals(&self) -> &[Principal] {
         &self.laws.people
@@ -184,6 +191,14 @@ impl World {
     /// When no task's run has that id.
     pub fn task_run(&self, environment: Environment, run_id: u64) -> Result<(Run, RunTask), Refusal> {
         self.site(environment).task_run(run_id)
+    }
+
+    /// The iterations of a for-each task's run that have begun; empty for any other run.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub fn iterations(&self, environment: Environment, run_id: u64) -> Result<Vec<RunTask>, Refusal> {
+        self.site(environment).iterations(run_id)
     }
 
     /// What a task's run left behind; empty while it is active.

@@ -269,8 +269,14 @@ impl Site {
         check(&settings)?;
         let job_id =
             100_000_000_000_000 + self.draw.named("created").at(self.jobs.len() as u64).below(899_999_999_999_999);
+        let clockwork = Clockwork::of_settings(&settings, self.now);
+        let mut temper = Temper::unknown(self.now);
+        if clockwork == Clockwork::Continuous {
+            // A run that is followed by the next at once is a long one.
+            temper.tasks.iter_mut().for_each(|task| task.minutes = 45.0);
+        }
         self.jobs.push(JobEntry {
-            clockwork: settings.schedule.as_ref().map_or(Clockwork::None, Clockwork::of),
+            clockwork,
             job: Job {
                 job_id,
                 created_time: self.now,
@@ -278,7 +284,7 @@ impl Site {
                 run_as_user_name: run_as(&settings).unwrap_or_else(|| creator.user_name.clone()),
                 settings: Arc::new(settings),
             },
-            temper: Temper::unknown(self.now),
+            temper,
             access: vec![Access { grantee: creator.grantee(), level: Level::Owner }],
             reads: Vec::new(),
             caller: None,
@@ -302,9 +308,9 @@ impl Site {
             }
             (None, None) => {}
         }
-        entry.clockwork = match (&entry.clockwork, &settings.schedule) {
-            (Clockwork::Habit { per_day }, _) => Clockwork::Habit { per_day: *per_day },
-            (_, schedule) => schedule.as_ref().map_or(Clockwork::None, Clockwork::of),
+        entry.clockwork = match &entry.clockwork {
+            Clockwork::Habit { per_day } => Clockwork::Habit { per_day: *per_day },
+            _ => Clockwork::of_settings(&settings, self.now),
         };
         entry.job.settings = Arc::new(settings);
         self.schedule(job);
@@ -324,7 +330,11 @@ impl Site {
     /// Puts a job's next fire on the agenda, in place of the one that stood there.
     fn schedule(&mut self, job: usize) {
         self.agenda.retain(|_, happening| *happening != Happening::Fires(job));
-        if let Some(at) = self.next_fire(job, self.now) {
+        let next = match self.jobs[job].clockwork {
+            Clockwork::Continuous => Some(after(self.now, SECOND)),
+            _ => self.next_fire(job, self.now),
+        };
+        if let Some(at) = next {
             self.expect(at, Happening::Fires(job));
         }
     }

@@ -12,7 +12,7 @@ use crate::sim::scenario::Offset;
 use super::course::{Course, Part};
 use super::failure::Failure;
 use super::ids::RunKey;
-use super::job::{CronSchedule, JobSettings, PauseStatus};
+use super::job::{CronSchedule, JobSettings, PauseStatus, RunJobTask};
 use super::plan::{Brief, Child, Role, Surroundings, cut, plan, verdict};
 use super::quartz::Quartz;
 use super::run::Trigger;
@@ -32,12 +32,12 @@ impl Site {
             let parent = RunKey::fired(caller, minute);
             let at = self.fired_at(caller, minute)?;
             let mut around = Around::new(self, caller, parent, 0);
-            self.launched(caller, parent, at, &mut around);
+            self.launched(caller, parent, at, BTreeMap::new(), &mut around);
             return around.called.into_iter().find(|course| course.key == key);
         }
         let at = self.fired_at(job, minute)?;
         let mut around = Around::new(self, job, key, 0);
-        let mut course = self.launched(job, key, at, &mut around);
+        let mut course = self.launched(job, key, at, BTreeMap::new(), &mut around);
         self.repair_in_hindsight(&mut course);
         Some(course)
     }
@@ -49,7 +49,14 @@ impl Site {
     }
 
     /// A run that a job's clockwork launches, begun at once.
-    pub(super) fn launched(&self, job: usize, key: RunKey, at: Instant, around: &mut Around<'_>) -> Course {
+    pub(super) fn launched(
+        &self,
+        job: usize,
+        key: RunKey,
+        at: Instant,
+        parameters: BTreeMap<String, String>,
+        around: &mut Around<'_>,
+    ) -> Course {
         let entry = &self.jobs[job];
         let by_hand = matches!(entry.clockwork, Clockwork::Habit { .. });
         let mut course = Course {
@@ -60,7 +67,7 @@ impl Site {
             creator: entry.job.creator_user_name.clone(),
             trigger: if by_hand { Trigger::OneTime } else { Trigger::Periodic },
             parent: None,
-            parameters: BTreeMap::new(),
+            parameters,
             only: Vec::new(),
             launched_at: at,
             closed: None,
@@ -102,6 +109,7 @@ impl Site {
             doomed: repair_id.is_none() && draw.named("doomed").chance(entry.temper.doom) && !self.laws.is_quiet(at),
             begins_at: at,
             cast,
+            known: &course.known(),
         };
         let mut attempts = plan(&brief, kept, around);
         let limit_ms = course.settings.timeout_seconds.saturating_mul(SECOND);
@@ -205,7 +213,7 @@ impl Site {
         let started_at = self.laws.started_at;
         (2..180).filter_map(|minutes| whole_minute(before(started_at, minutes * MINUTE))).find(|fire| {
             let key = RunKey::fired(job, *fire);
-            let course = self.launched(job, key, *fire, &mut Around::new(self, job, key, 0));
+            let course = self.launched(job, key, *fire, BTreeMap::new(), &mut Around::new(self, job, key, 0));
             let attempts = course.parts.iter().flat_map(|part| &part.attempts);
             let mut of_task = attempts.filter(|attempt| course.settings.tasks[attempt.task].task_key == task);
             // Planted failures cut attempts short, so the start of the attempt has to do.
@@ -294,7 +302,7 @@ impl<'a> Around<'a> {
     /// The key of a called run: derived, so that planning anew names it anew in the same way.
     fn child_key(&self, called: usize, task: usize, number: u32) -> RunKey {
         match self.key.fire() {
-            Some((_, minute)) if number == 0 => RunKey::fired(called, minute),
+            Some((_, minute)) if number == 0 && self.site.jobs[called].has_history => RunKey::fired(called, minute),
             _ => RunKey::derived(self.key, task, number),
         }
     }
@@ -338,14 +346,14 @@ impl Surroundings for Around<'_> {
         busy.max().unwrap_or(at).max(at)
     }
 
-    fn call(&mut self, task: usize, number: u32, job_id: u64, at: Instant) -> Option<Child> {
-        let called = self.site.jobs.iter().position(|entry| entry.job.job_id == job_id && !entry.deleted)?;
+    fn call(&mut self, task: usize, number: u32, order: &RunJobTask, at: Instant) -> Option<Child> {
+        let called = self.site.jobs.iter().position(|entry| entry.job.job_id == order.job_id && !entry.deleted)?;
         if self.depth >= MAX_CALLS {
             return None;
         }
         let key = self.child_key(called, task, number);
         let mut around = Around::new(self.site, called, key, self.depth + 1);
-        let mut course = self.site.launched(called, key, at, &mut around);
+        let mut course = self.site.launched(called, key, at, order.job_parameters.clone(), &mut around);
         course.trigger = Trigger::RunJobTask;
         course.parent = Some((self.key, self.key.id(super::ids::Slot::Attempt { task, number })));
         let ending = course.parts.last().map_or(Ending::Success, |part| part.ending);

@@ -10,7 +10,8 @@ use crate::domain::Instant;
 use super::draw::Draw;
 use super::failure::Failure;
 use super::ids::{MAX_ATTEMPTS, RunKey, Slot};
-use super::job::{Dependency, JobSettings, Payload, RunIf, Task};
+use super::job::{Dependency, JobSettings, Payload, RunIf, RunJobTask, Task};
+use super::references::{self, Known};
 use super::state::Ending;
 use super::temper::Temper;
 use super::time::{SECOND, after, before, minutes, span_ms, whole};
@@ -40,6 +41,8 @@ pub(super) struct Attempt {
     pub(super) stopped_at: Option<Instant>,
     /// The run that a run-job task starts.
     pub(super) child: Option<RunKey>,
+    /// How many inputs a for-each task has.
+    pub(super) iterations: u64,
 }
 
 impl Attempt {
@@ -75,6 +78,7 @@ impl Attempt {
             outcome: None,
             stopped_at: None,
             child: None,
+            iterations: 0,
         }
     }
 }
@@ -111,7 +115,7 @@ pub(super) trait Surroundings {
     /// When a pipeline that is busy at that instant will be free.
     fn pipeline_free_at(&self, pipeline_id: &str, at: Instant) -> Instant;
     /// Starts another job.
-    fn call(&mut self, task: usize, number: u32, job_id: u64, at: Instant) -> Option<Child>;
+    fn call(&mut self, task: usize, number: u32, called: &RunJobTask, at: Instant) -> Option<Child>;
 }
 
 /// All that a course follows from.
@@ -128,6 +132,8 @@ pub(super) struct Brief<'a> {
     pub(super) begins_at: Instant,
     /// What each task is to do.
     pub(super) cast: &'a [Role],
+    /// What references stand for.
+    pub(super) known: &'a Known,
 }
 
 /// Plans a part of a run. Attempts in `kept` have begun, and stay as they are.
@@ -321,12 +327,17 @@ impl<'a> Stage<'a> {
         };
         attempt.started_at = started_at;
         match &task.payload {
-            Some(Payload::Condition(_)) => {
+            Some(Payload::Condition(condition)) => {
                 attempt.execution_ms = 0;
                 attempt.setup_ms = SECOND / 2;
-                attempt.outcome = Some(draw.named("outcome").chance(0.98) || around.is_quiet(executes_at));
+                // What speaks of other tasks' values is mostly so: nobody runs their code here.
+                let by_chance = || draw.named("outcome").chance(0.98) || around.is_quiet(executes_at);
+                attempt.outcome = Some(references::outcome(condition, brief.known).unwrap_or_else(by_chance));
             }
-            Some(Payload::RunJob(called)) => match around.call(at, number, called.job_id, executes_at) {
+            Some(Payload::ForEach(each)) => {
+                attempt.iterations = references::iterations(&each.inputs, brief.known);
+            }
+            Some(Payload::RunJob(called)) => match around.call(at, number, called, executes_at) {
                 Some(child) => {
                     attempt.child = Some(child.key);
                     attempt.execution_ms = span_ms(executes_at, child.ended_at);

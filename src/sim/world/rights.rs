@@ -27,7 +27,13 @@ impl World {
     pub fn access(&self, environment: Environment, object: &Object) -> Vec<Access> {
         let site = self.site(environment);
         match object {
-            Object::Job(id) => site.job_entry(*id).map(|(_, entry)| entry.access.clone()).unwrap_or_default(),
+            // Runs outlive their job, and so does the right to see them.
+            Object::Job(id) => site
+                .jobs
+                .iter()
+                .find(|entry| entry.job.job_id == *id)
+                .map(|entry| entry.access.clone())
+                .unwrap_or_default(),
             Object::Pipeline(id) => site.pipeline_entry(id).map(|entry| entry.access.clone()).unwrap_or_default(),
             _ if !self.has(environment, object) => Vec::new(),
             Object::Warehouse(_) => site.access.get(object).cloned().unwrap_or_else(everybody_runs),

@@ -121,6 +121,10 @@ pub enum Trigger {
     OneTime,
     /// A task of another job.
     RunJobTask,
+    /// Files came.
+    FileArrival,
+    /// The run before ended.
+    Continuous,
 }
 
 impl Trigger {
@@ -130,6 +134,8 @@ impl Trigger {
             Self::Periodic => "PERIODIC",
             Self::OneTime => "ONE_TIME",
             Self::RunJobTask => "RUN_JOB_TASK",
+            Self::FileArrival => "FILE_ARRIVAL",
+            Self::Continuous => "CONTINUOUS",
         }
     }
 }

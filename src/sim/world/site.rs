@@ -69,6 +69,20 @@ pub(super) enum Clockwork {
     None,
     /// Its schedule.
     Cron(Quartz),
+    /// So often, counted from when it was said.
+    Every {
+        /// Milliseconds between two runs.
+        interval_ms: u64,
+        /// From when on they count.
+        since: Instant,
+    },
+    /// Files that somebody outside brings, a few times an hour.
+    Arrivals {
+        /// At least so long after the run before.
+        least_ms: u64,
+    },
+    /// The end of the run before.
+    Continuous,
     /// A developer, some times on a working day.
     Habit {
         /// How often on a working day.
@@ -218,6 +232,16 @@ impl Site {
         match &self.jobs[job].clockwork {
             Clockwork::None => None,
             Clockwork::Cron(quartz) => quartz.next_after(at),
+            Clockwork::Every { interval_ms, since } => {
+                let gone = super::time::span_ms(*since, at) / interval_ms;
+                Some(after(*since, (gone + 1) * interval_ms))
+            }
+            Clockwork::Arrivals { least_ms } => {
+                let draw = self.draw.named("arrival").at(self.jobs[job].job.job_id).at(at.timestamp().unsigned_abs());
+                Some(after(at, (8 * MINUTE + draw.below(20 * MINUTE)).max(*least_ms)))
+            }
+            // Its end is an event of its own.
+            Clockwork::Continuous => None,
             Clockwork::Habit { .. } => (0..5).find_map(|days| {
                 let day = after(at, days * DAY);
                 self.fires_between(job, day, after(day, DAY)).into_iter().find(|fire| *fire > at)
@@ -228,7 +252,10 @@ impl Site {
     /// When a job runs by itself in `[from, to)`.
     pub(super) fn fires_between(&self, job: usize, from: Instant, to: Instant) -> Vec<Instant> {
         match &self.jobs[job].clockwork {
-            Clockwork::None => Vec::new(),
+            // What was made since the start has no past.
+            Clockwork::None | Clockwork::Every { .. } | Clockwork::Arrivals { .. } | Clockwork::Continuous => {
+                Vec::new()
+            }
             Clockwork::Cron(quartz) => quartz.fires_between(from, to),
             Clockwork::Habit { per_day } => self.habit(job, *per_day, from, to),
         }

@@ -7,6 +7,7 @@ is mapped to ours as soon as an answer tells it, in paths, queries, bodies and i
 import json
 import os
 import pathlib
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -53,11 +54,10 @@ class Ids:
                     self.learn(value, answered[key])
         elif isinstance(recorded, list) and isinstance(answered, list):
             by_key = {entry["task_key"]: entry for entry in answered if isinstance(entry, dict) and "task_key" in entry}
-            for index, entry in enumerate(recorded):
+            for entry in recorded:
+                # Another server may list in another order: only what has a name of its own is known again.
                 if isinstance(entry, dict) and entry.get("task_key") in by_key:
                     self.learn(entry, by_key[entry["task_key"]])
-                elif index < len(answered):
-                    self.learn(entry, answered[index])
 
     def translate(self, text: str) -> str:
         for theirs, ours in self.ours.items():
@@ -74,11 +74,17 @@ def send(host: str, token: str, entry: dict, ids: Ids):
     headers = {k: v for k, v in entry["headers"].items() if k not in ("Authorization", "X-Databricks-Workspace-Id")}
     headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, method=entry["method"], data=body, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            status, text = answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        status, text = error.code, error.read().decode()
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, text = answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            if error.code == 429:
+                # The tool asks at most 15 times a second; we are faster, and wait as told.
+                time.sleep(int(error.headers["Retry-After"]))
+                continue
+            status, text = error.code, error.read().decode()
+        break
     try:
         return status, json.loads(text) if text else None
     except json.JSONDecodeError:
@@ -87,6 +93,8 @@ def send(host: str, token: str, entry: dict, ids: Ids):
 
 def differences(recorded, answered, ids: Ids, where=""):
     """What the tool would see in the recorded answer and not in ours. More fields than recorded are fine."""
+    if recorded is None:
+        return []
     if isinstance(recorded, dict):
         if not isinstance(answered, dict):
             return [f"{where}: {answered!r} instead of an object"] if recorded else []
@@ -112,11 +120,17 @@ def differences(recorded, answered, ids: Ids, where=""):
     return []
 
 
-def environment(phase: str) -> str:
-    for name in ("dev", "staging", "prod"):
-        if f"-{name}-" in f"-{phase}-":
-            return name
-    return "prod"
+def made_up(entry: dict) -> bool:
+    """Whether the recorded fake's answer is its own invention: only the status of ours counts, or not even that."""
+    path, query = urllib.parse.unquote(entry["path"]), entry.get("query") or {}
+    # It runs notebooks with a local Python that was missing, its "active" runs are over, and it lists clusters unasked.
+    active = path.endswith("/runs/list") and query.get("active_only") == "true"
+    return active or path.endswith(("/runs/get-output", "/jobs/list"))
+
+
+def tolerated(entry: dict, status: int) -> bool:
+    """The fake removes what is not there; the service says 404, which the tool takes as well (bundles.md 8)."""
+    return entry["path"].endswith("/workspace/delete") and status == 404 and "artifacts/.internal" in str(entry["body"])
 
 
 def test_the_recorded_cli_finds_the_workspace_that_it_expects(tmp_path):
@@ -129,20 +143,24 @@ def test_the_recorded_cli_finds_the_workspace_that_it_expects(tmp_path):
     sim = Simulator(tmp_path, "--scenario", "bundle")
     try:
         workspace = sim.workspace("prod")
-        ids, problems, count = Ids(), [], 0
+        ids, problems, count, asked_before = Ids(), [], 0, None
         for file in files:
             for line in file.read_text().splitlines():
                 entry = json.loads(line)
+                if entry["path"].endswith("/runs/get") and entry["query"] == asked_before:
+                    sim.advance(3600)  # The tool waited for the run.
+                asked_before = entry.get("query")
                 if any(entry["path"].endswith(route) for route in UNREAD):
                     continue
                 status, answer = send(workspace["host"], workspace["tokens"]["author"], entry, ids)
                 count += 1
                 label = f"{file.stem}: {entry['method']} {urllib.parse.unquote(entry['path'])} {entry.get('query') or ''}"
-                if status != entry["status"]:
+                if status != entry["status"] and not tolerated(entry, status):
                     problems.append(f"{label}: status {status} instead of {entry['status']}: {str(answer)[:200]}")
                     continue
                 ids.learn(entry.get("answer"), answer)
-                problems += [f"{label}: {found}" for found in differences(entry.get("answer"), answer, ids)]
+                if not made_up(entry):
+                    problems += [f"{label}: {found}" for found in differences(entry.get("answer"), answer, ids)]
             sim.advance(600)
         assert count > 300
         assert not problems, f"{len(problems)} of {count}:\n" + "\n".join(problems[:40])

@@ -9,7 +9,7 @@ const JOBS: &str = "/api/2.2/jobs";
 const PIPELINES: &str = "/api/2.0/pipelines";
 
 impl Lab {
-    async fn create_job(&self, settings: Value) -> Value {
+    pub(super) async fn create_job(&self, settings: Value) -> Value {
         self.author(Method::POST, &format!("{JOBS}/create"), Some(settings)).await["job_id"].clone()
     }
 

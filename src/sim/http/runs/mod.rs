@@ -122,7 +122,8 @@ fn get(call: &mut Call<'_>) -> Answer {
         // A task's run is a run too, without tasks of its own.
         Err(missing) => {
             let (run, task) = call.world.task_run(call.workspace(), run_id).map_err(|_| missing)?;
-            render::of_task(&run, &task, call.site())
+            let iterations = call.world.iterations(call.workspace(), run_id)?;
+            render::with_iterations(&run, &task, &iterations, call.site(), token)?
         }
     };
     Ok(Reply::json(&body))

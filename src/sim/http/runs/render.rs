@@ -67,6 +67,26 @@ pub(super) fn of_task(run: &Run, task: &RunTask, site: &Site) -> Value {
     Value::Object(metadata)
 }
 
+/// A task's run with a page of its iterations, if it has any.
+pub(super) fn with_iterations(
+    run: &Run,
+    task: &RunTask,
+    iterations: &[RunTask],
+    site: &Site,
+    token: Option<&str>,
+) -> Result<Value, Refusal> {
+    let mut body = object(of_task(run, task, site));
+    if task.iterations.is_some() {
+        let laps: Vec<Value> = iterations.iter().map(|lap| Value::Object(attempt(run, lap, site))).collect();
+        body.insert("iterations".to_owned(), laps.into());
+        let question = format!("runs/get {}", task.run_id);
+        if let Some(next) = page_arrays(&mut body, &["iterations"], &question, token)? {
+            body.insert("next_page_token".to_owned(), next.into());
+        }
+    }
+    Ok(Value::Object(body))
+}
+
 /// The output of one task run, which is an attempt of `run`.
 pub(super) fn output(run: &Run, task: &RunTask, output: &Output, site: &Site) -> Value {
     let mut body = Map::new();

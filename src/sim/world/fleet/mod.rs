@@ -15,7 +15,6 @@ use super::draw::Draw;
 use super::job::{CronSchedule, Job, JobParameter, JobSettings, PauseStatus, Payload, QueueSettings, Task};
 use super::pipeline::{Pipeline, PipelineSpec};
 use super::principal::{Access, ENGINEERS, FINANCE_OWNERS, Grantee, Level, Principal};
-use super::quartz::Quartz;
 use super::site::{Clockwork, JobEntry, PipelineEntry};
 use super::streams::Stream;
 use super::temper::{Nature, Temper};
@@ -353,11 +352,4 @@ impl Builder<'_> {
 
 fn parameter(name: &str, default: &str) -> JobParameter {
     JobParameter { name: name.to_owned(), default: default.to_owned(), extra: serde_json::Map::new() }
-}
-
-impl Clockwork {
-    /// The clockwork of a schedule; none where nobody can read it.
-    pub(super) fn of(schedule: &CronSchedule) -> Self {
-        Quartz::parse(&schedule.quartz_cron_expression, &schedule.timezone_id).map_or(Self::None, Self::Cron)
-    }
 }
