@@ -100,7 +100,8 @@ def test_volumes(dev, schema):
 
 
 def test_job_permissions_replace_and_patch(dev):
-    job = next(iter(dev.jobs.list()))
+    me = dev.current_user.me().user_name
+    job = next(job for job in dev.jobs.list() if job.creator_user_name == me)
     before = dev.permissions.get("jobs", str(job.job_id))
     assert before.object_type == "job" and before.object_id == f"/jobs/{job.job_id}"
     owners = [a for a in before.access_control_list for p in a.all_permissions if p.permission_level is PermissionLevel.IS_OWNER]

@@ -119,7 +119,7 @@ class Deployment:
             state["schema"] = w.schemas.create(f"{self.name}_ops", "prod").full_name
             w.volumes.create("prod", f"{self.name}_ops", "landing", VolumeType.MANAGED)
             self.save(state)
-        change = PermissionsChange("data-platform", add=[Privilege.SELECT, Privilege.USE_SCHEMA], remove=[Privilege.ALL_PRIVILEGES])
+        change = PermissionsChange(principal="data-platform", add=[Privilege.SELECT, Privilege.USE_SCHEMA], remove=[Privilege.ALL_PRIVILEGES])
         w.grants.update("schema", self.schema, changes=[change])
         if die_before_job:
             return state
