@@ -8,11 +8,11 @@ use super::tables::Table;
 use crate::domain::sql::{NamedStatement, Part, TextError};
 
 /// Grants a privilege.
-const GRANT: NamedStatement =
+pub const GRANT: NamedStatement =
     NamedStatement::idempotent("ledger.grant", "GRANT {privileges} ON {kind} {object} TO {principal}", &[]);
 
 /// Makes a procedure that does what a statement does, with its owner's rights; `session_user()` in it is still the caller.
-const CREATE_PROCEDURE: NamedStatement = NamedStatement::idempotent(
+pub const CREATE_PROCEDURE: NamedStatement = NamedStatement::idempotent(
     "ledger.create.procedure",
     "CREATE OR REPLACE PROCEDURE {procedure}({parameters}) LANGUAGE SQL SQL SECURITY DEFINER AS BEGIN {body}; END",
     &[],

@@ -1,8 +1,11 @@
 //! The one list of the SQL that lakeshift sends, whichever room wrote it.
 
 use crate::domain::sql::NamedStatement;
+use crate::ledger;
 
 /// Every statement that lakeshift may send, in the order of its rooms.
 pub fn all() -> Vec<&'static NamedStatement> {
-    [crate::ledger::statements::all()].concat()
+    let calls = ledger::statements::pairs().into_iter().map(|(_, call)| call).collect();
+    let of_setup = vec![&ledger::init::GRANT, &ledger::init::CREATE_PROCEDURE];
+    [ledger::statements::all(), of_setup, calls].concat()
 }

@@ -20,10 +20,13 @@ def test_corpus_gives_the_same_on_spark(path, spark, sim, differences):
             ours = sim.execute(block.sql, block.parameters)
             theirs = spark.execute(block.sql, block.parameters)
             what = disagreement(ours.without(block.volatile), theirs.without(block.volatile), block.ordered)
-        met.add(block.key)
+        if what != "user":
+            met.add(block.key)
+        if what == "user":
+            continue
         if entry and entry["differs"] != what:
             wrong.append(f"{block.place} is listed to differ by {entry['differs']}, but found {what}\n  {block.sql}")
-        elif what and not entry and what != "user":
+        elif what and not entry:
             wrong.append(f"{block.place} {what}\n  {block.sql}\n    ours: {ours}\n    Spark: {theirs}")
     wrong += [f"differences.toml lists what {path.name} does not have: {sql}" for sql in known.keys() - met]
     print(f"{path.name}: {len(blocks)} statements")
