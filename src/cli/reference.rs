@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use super::args::Arguments;
 use super::failure::Kind;
 use super::output::schema_of;
-use super::{
-    config, init, ledger, operation_page, operations, pipelines, replay, run, runs, status, watch, whoami,
-};
+use super::{config, init, ledger, operation_page, operations, pipelines, replay, run, runs, status, watch, whoami};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
 use crate::domain::sql::{NamedStatement, Repeats};

@@ -11,7 +11,7 @@ fn python(key: &str) -> Value {
     json!({"task_key": key, "spark_python_task": {"python_file": "/w/a.py"}})
 }
 
-fn after(key: &str, on: Value) -> Value {
+fn after(key: &str, on: &Value) -> Value {
     let mut task = python(key);
     task["depends_on"] = json!([on]);
     task
@@ -44,8 +44,8 @@ async fn a_condition_compares_what_the_run_was_given() {
             "parameters": [{"name": "mode", "default": "full"}],
             "tasks": [
                 {"task_key": "gate", "condition_task": gate},
-                after("yes", json!({"task_key": "gate", "outcome": "true"})),
-                after("no", json!({"task_key": "gate", "outcome": "false"})),
+                after("yes", &json!({"task_key": "gate", "outcome": "true"})),
+                after("no", &json!({"task_key": "gate", "outcome": "false"})),
             ],
         }))
         .await;

@@ -222,6 +222,8 @@ pub(super) fn runs(facts: &mut Facts, window: Window, world: &World) -> Rows {
                     Trigger::Periodic => "CRON",
                     Trigger::OneTime => "ONETIME",
                     Trigger::RunJobTask => "RUN_JOB_TASK",
+                    Trigger::FileArrival => "FILE_ARRIVAL",
+                    Trigger::Continuous => "CONTINUOUS",
                 }),
                 text("JOB_RUN"),
                 Value::Null,
