@@ -283,7 +283,7 @@ mod tests {
         let events = [
             Event::Planned { digest: plan.digest().expect("a digest") },
             Event::Approved { how: "--yes".to_owned() },
-            Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: plan.made_at },
+            Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: domain::now() },
             Event::Unknown { step: 0, direction: Direction::Do, attempt: 1, why: "reset".to_owned() },
             step(
                 |step, direction, attempt, evidence| Event::Confirmed { step, direction, attempt, evidence },

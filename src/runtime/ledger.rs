@@ -318,7 +318,7 @@ mod tests {
         let plan = crate::operations::cancel::plan(&fixture::planning(), &fixture::active_run()).expect("a plan");
         let events = [
             Event::Planned { digest: plan.digest().expect("a digest") },
-            Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: plan.made_at },
+            Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: now() },
         ];
         let entry = |(event, seq): (Event, u64)| Recorded {
             op_id: plan.id,
