@@ -36,6 +36,7 @@ pub fn documents() -> Vec<(String, Value)> {
         schema_of::<whoami::Whoami>(),
         schema_of::<ledger::Initialized>(),
         schema_of::<ledger::LedgerStatus>(),
+        schema_of::<ledger::Delivered>(),
         schema_of::<ledger::SealMade>(),
         schema_of::<ledger::Verified>(),
         schema_of::<ledger::Exported>(),

@@ -1,10 +1,12 @@
 //! `lakeshift ledger`: the shared record: make it, look at it, seal it, prove it, hand it to an auditor.
 
+mod deliver;
 mod export;
 mod init;
 mod seal;
 mod status;
 
+pub use deliver::{DeliverFlags, Delivered};
 pub use export::{ExportFlags, Exported};
 pub use init::{InitFlags, Initialized};
 pub use seal::{SealFlags, SealMade, Verified, VerifyFlags};
@@ -32,8 +34,10 @@ use crate::runtime::ledger::{NoLedger, Warehouse, open};
 pub enum LedgerCommand {
     /// Print the statements that make the ledger, or run them. They can be run again.
     Init(InitFlags),
-    /// Tell whether the ledger can be reached, as whom, how far it is sealed, and who holds which lease.
+    /// Tell whether the ledger can be reached, as whom, what waits for it, how far it is sealed, and who holds which lease.
     Status,
+    /// Bring what waits in this home to the ledger. Acts do it by themselves; this is for what was left.
+    Deliver(DeliverFlags),
     /// Seal all rows that came since the last seal, and print the seal's hash.
     Seal(SealFlags),
     /// Compare all that was sealed with what is there, and name each row that was changed.
@@ -47,6 +51,7 @@ pub(super) fn run(command: &LedgerCommand, context: &mut Context<'_>) -> Result<
     match command {
         LedgerCommand::Init(flags) => init::run(flags, context),
         LedgerCommand::Status => status::run(context),
+        LedgerCommand::Deliver(flags) => deliver::run(flags, context),
         LedgerCommand::Seal(flags) => seal::run(flags, context),
         LedgerCommand::Verify(flags) => seal::verify(flags, context),
         LedgerCommand::Export(flags) => export::run(flags, context),

@@ -7,6 +7,7 @@ use super::super::Context;
 use super::super::failure::Failure;
 use super::super::output::{Document, Format};
 use super::super::table::{Align, Cell, Paint, Table as Printed};
+use super::deliver::{ShownOutbox, journal, of_store};
 use super::{ledger, wait};
 use crate::domain::text;
 use crate::ledger::export::time;
@@ -26,6 +27,8 @@ pub struct LedgerStatus {
     user: String,
     /// The server's time.
     server_at: String,
+    /// What waits in this home for the ledger.
+    outbox: ShownOutbox,
     /// How many seals there are.
     seals: usize,
     /// The newest seal.
@@ -87,6 +90,7 @@ impl From<&LeaseRow> for ShownLease {
 /// Runs `lakeshift ledger status`.
 pub(super) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let (config, ledger) = ledger(context)?;
+    let outbox = journal(&config)?.waiting().map_err(|error| of_store(&error))?;
     let (greeting, chain, leases) =
         wait(async { Ok((ledger.greet().await?, seals(&ledger).await?, lease::all(&ledger).await?)) })?;
     let entry = config.fleet.ledger.as_ref();
@@ -101,6 +105,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
         warehouse: entry.map(|entry| entry.warehouse.clone()).unwrap_or_default(),
         user: greeting.user,
         server_at: time(greeting.now_us),
+        outbox: outbox.into(),
         seals: chain.len(),
         sealed,
         leases: leases.iter().map(ShownLease::from).collect(),
@@ -122,6 +127,10 @@ fn print(status: &LedgerStatus, context: &mut Context<'_>) -> Result<(), Failure
         line(&status.warehouse),
         line(&status.user)
     )?;
+    if status.outbox.waiting > 0 {
+        let since = status.outbox.oldest_at.as_deref().unwrap_or_default();
+        writeln!(output.out, "{} rows wait here for the ledger, the oldest since {since}", status.outbox.waiting)?;
+    }
     match &status.sealed {
         Some(seal) => {
             let (seq, upto, hash) = (seal.seq, &seal.upto, line(&seal.seal_hash));

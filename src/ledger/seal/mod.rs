@@ -10,6 +10,8 @@
 mod chain;
 mod evidence;
 mod finding;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use chain::{GENESIS, Seal, SealBody, SealedRow, SealedTable, seal_hash};

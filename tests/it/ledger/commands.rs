@@ -155,6 +155,31 @@ fn content_hash(id: &str) -> String {
 }
 
 #[test]
+fn what_was_left_in_the_outbox_is_delivered_once_the_ledger_is_there() {
+    let bench = Bench::new();
+    let state = bench.folder.path().join("home/.local/state/lakeshift");
+    let row = super::event("a1", "planned");
+    let mut outbox = lakeshift::store::Journal::open(&state, lakeshift::domain::ulid::Ulid::new(1, 1), "test").unwrap();
+    let waiting = lakeshift::store::OutboxRow {
+        id: row.id.clone(),
+        table: row.table.name().to_owned(),
+        body: serde_json::to_string(&row).unwrap(),
+        operation: None,
+        seq: None,
+    };
+    outbox.post(&[waiting], chrono::DateTime::UNIX_EPOCH).unwrap();
+    let early = bench.run(&["ledger", "deliver"]);
+    assert_eq!(early.code, 5, "{}", early.err);
+    assert!(early.out.starts_with("0 rows delivered, 1 wait"), "{}", early.out);
+    bench.done(&["ledger", "init", "--run"]);
+    let status = bench.json(&["ledger", "status"]);
+    assert_eq!(status["outbox"], json!({"waiting": 1, "oldest_at": "1970-01-01T00:00:00Z"}));
+    assert_eq!(bench.json(&["ledger", "deliver"])["rows"], 1);
+    assert_eq!(bench.json(&["ledger", "status"])["outbox"]["waiting"], 0);
+    assert!(bench.done(&["ledger", "export"]).contains("| planned | prod/job/7 | ok |"));
+}
+
+#[test]
 fn a_lease_that_another_holds_is_told_by_name() {
     let bench = Bench::new();
     bench.done(&["ledger", "init", "--run"]);
