@@ -15,7 +15,7 @@ use crate::sim::{self, Simulator};
 /// What to simulate. `demo` understands the same.
 #[derive(Args, Clone, Debug)]
 pub struct WorldFlags {
-    /// What happens: `calm` or `incident`.
+    /// What happens: `calm`, `incident` or `bundle`.
     #[arg(long, value_name = "NAME", default_value = "incident")]
     pub scenario: String,
     /// Everything that is drawn follows from this number.
