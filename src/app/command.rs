@@ -2,7 +2,7 @@
 
 use crate::app::model::Model;
 pub use crate::domain::danger::Danger;
-use crate::keymap::{DIALOG, GLOBAL, Word};
+use crate::keymap::{DIALOG, GLOBAL, SHEET, Word};
 use crate::screens::{self, Target};
 
 /// One thing that a person can do. Nothing about it is typed twice.
@@ -33,17 +33,22 @@ pub enum Group {
     Move,
     /// Looking closer.
     Look,
+    /// Changing the world.
+    Act,
     /// From screen to screen.
     Go,
     /// The program itself.
     Console,
+    /// Within the dialog of an act.
+    Sheet,
     /// Within dialogs.
     Dialog,
 }
 
 impl Group {
     /// All, in the order of help.
-    pub const ALL: [Self; 6] = [Self::Here, Self::Move, Self::Look, Self::Go, Self::Console, Self::Dialog];
+    pub const ALL: [Self; 8] =
+        [Self::Here, Self::Act, Self::Move, Self::Look, Self::Go, Self::Console, Self::Sheet, Self::Dialog];
 
     /// The heading.
     pub fn heading(self) -> &'static str {
@@ -51,8 +56,10 @@ impl Group {
             Self::Here => "On this screen",
             Self::Move => "Move",
             Self::Look => "Look",
+            Self::Act => "Act",
             Self::Go => "Go",
             Self::Console => "Console",
+            Self::Sheet => "Before an act",
             Self::Dialog => "In dialogs",
         }
     }
@@ -91,6 +98,10 @@ pub enum Action {
     Go(Place),
     /// In a dialog.
     Dialog(DialogAction),
+    /// Ask for an act on what is under the cursor.
+    Act(Act),
+    /// In the dialog of an act.
+    Sheet(SheetAction),
     /// Of the Fleet screen.
     Fleet(screens::fleet::Action),
     /// Of the Run screen.
@@ -99,6 +110,10 @@ pub enum Action {
     Pipeline(screens::pipeline::Action),
     /// Of the Log screen.
     Log(screens::log::Action),
+    /// Of the Audit screen.
+    Audit(screens::audit::Action),
+    /// Of the Operations screen.
+    Operations(screens::operations::Action),
 }
 
 /// A screen that needs no object to be about.
@@ -106,6 +121,10 @@ pub enum Action {
 pub enum Place {
     /// The fleet.
     Fleet,
+    /// The operations.
+    Operations,
+    /// Who did what.
+    Audit,
     /// The requests.
     Log,
 }
@@ -115,6 +134,8 @@ impl Place {
     pub fn target(self) -> Target {
         match self {
             Self::Fleet => Target::Fleet,
+            Self::Operations => Target::Operations,
+            Self::Audit => Target::Audit,
             Self::Log => Target::Log,
         }
     }
@@ -143,6 +164,42 @@ pub enum Motion {
     NextPane,
     /// To the pane before.
     PreviousPane,
+}
+
+/// What can be done to what is under the cursor. Asking for it changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Run the job, start the pipeline.
+    Start,
+    /// Cancel the run, stop the pipeline.
+    Stop,
+    /// Run failed tasks again.
+    Repair,
+    /// Build a pipeline's tables anew from nothing.
+    FullRefresh,
+}
+
+/// What one can do in the dialog of an act besides typing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SheetAction {
+    /// Do it.
+    Confirm,
+    /// Leave it.
+    Leave,
+    /// Lift the lock from this object for this verb.
+    Unlock,
+    /// Set a job's parameters.
+    Parameters,
+    /// Choose which tasks.
+    Scope,
+    /// Say why.
+    Reason,
+    /// Read and plan again.
+    Again,
+    /// Go to the operation.
+    Follow,
+    /// Move in its text.
+    Scroll(Motion),
 }
 
 /// What one can do in a dialog besides typing.
@@ -176,6 +233,17 @@ fn has_url(model: &Model) -> bool {
     model.screen().page().url(&model.shared).is_some()
 }
 
+/// A command that changes the world once its dialog is confirmed.
+pub const fn act(
+    name: &'static str,
+    label: &'static str,
+    sentence: &'static str,
+    danger: Danger,
+    action: Act,
+) -> Command {
+    Command { danger, ..plain(name, label, sentence, Group::Act, Action::Act(action)) }
+}
+
 const fn plain(
     name: &'static str,
     label: &'static str,
@@ -200,7 +268,7 @@ pub const fn here(name: &'static str, label: &'static str, sentence: &'static st
 }
 
 /// What can be done on every screen.
-pub static GLOBALS: [Command; 24] = [
+pub static GLOBALS: [Command; 26] = [
     plain("up", "up", "Move the cursor up.", Group::Move, Action::Move(Motion::Up)),
     plain("down", "down", "Move the cursor down.", Group::Move, Action::Move(Motion::Down)),
     plain("left", "left", "Move the cursor left.", Group::Move, Action::Move(Motion::Left)),
@@ -240,6 +308,20 @@ pub static GLOBALS: [Command; 24] = [
         "Go to the fleet: every job and pipeline of all workspaces.",
         Group::Go,
         Action::Go(Place::Fleet),
+    ),
+    plain(
+        "go-operations",
+        "operations",
+        "Go to the operations: what was begun, how far it is, what it waits for.",
+        Group::Go,
+        Action::Go(Place::Operations),
+    ),
+    plain(
+        "go-audit",
+        "audit",
+        "Go to the audit: who did what, and whether the record is whole.",
+        Group::Go,
+        Action::Go(Place::Audit),
     ),
     plain(
         "go-log",
@@ -294,11 +376,34 @@ pub static DIALOGS: [Command; 6] = [
     ),
 ];
 
+/// What can be done in the dialog of an act. Nothing else holds there.
+pub static SHEETS: [Command; 12] = [
+    Command {
+        danger: Danger::Costly,
+        ..sheet("confirm", "do it", "Do what the dialog says. Never on Enter or Space.", SheetAction::Confirm)
+    },
+    sheet("leave", "leave it", "Leave it. What was begun goes on.", SheetAction::Leave),
+    sheet("unlock", "unlock", "Unlock this object for this verb, for five minutes.", SheetAction::Unlock),
+    sheet("parameters", "parameters", "Set the parameters of the run.", SheetAction::Parameters),
+    sheet("scope", "which tasks", "Choose between all that failed and the task under the cursor.", SheetAction::Scope),
+    sheet("reason", "say why", "Say why; it is kept with the operation.", SheetAction::Reason),
+    sheet("again", "look again", "Read the target again and plan anew.", SheetAction::Again),
+    sheet("follow", "follow it", "Go to the operation that was begun.", SheetAction::Follow),
+    sheet("down", "down", "Move down in the text.", SheetAction::Scroll(Motion::Down)),
+    sheet("up", "up", "Move up in the text.", SheetAction::Scroll(Motion::Up)),
+    sheet("page-down", "page down", "Move one page down.", SheetAction::Scroll(Motion::PageDown)),
+    sheet("page-up", "page up", "Move one page up.", SheetAction::Scroll(Motion::PageUp)),
+];
+
+const fn sheet(name: &'static str, label: &'static str, sentence: &'static str, action: SheetAction) -> Command {
+    plain(name, label, sentence, Group::Sheet, Action::Sheet(action))
+}
+
 /// Every context with its commands.
 pub fn contexts() -> impl Iterator<Item = (&'static str, &'static [Command])> {
     std::iter::once((GLOBAL, &GLOBALS[..]))
         .chain(screens::SPECS.iter().map(|spec| (spec.context, spec.commands)))
-        .chain(std::iter::once((DIALOG, &DIALOGS[..])))
+        .chain([(SHEET, &SHEETS[..]), (DIALOG, &DIALOGS[..])])
 }
 
 /// The words that a keymap may use: what [`crate::keymap::Keymap::load`] checks against.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::act::Order;
 use super::message::Feed;
 
 /// What the runtime is asked to do.
@@ -22,6 +23,15 @@ pub enum Effect {
     Open(String),
     /// Listen to the mouse, or leave it to the terminal so that text can be selected.
     CaptureMouse(bool),
+    /// Write a file of this name among the exports, and tell where it is.
+    Export {
+        /// A plain name, without folders.
+        name: String,
+        /// What it holds.
+        text: String,
+    },
+    /// Prepare, begin or steer an operation.
+    Act(Order),
     /// Leave.
     Quit,
 }
@@ -30,7 +40,10 @@ impl Effect {
     /// Whether the effect changes anything outside this program: what read-only mode and the tests of chance keys forbid.
     pub fn is_dangerous(&self) -> bool {
         match self {
-            Self::Watch { .. }
+            Self::Act(order) => order.is_dangerous(),
+            // A file of ours, where exports are kept.
+            Self::Export { .. }
+            | Self::Watch { .. }
             | Self::Refresh(_)
             | Self::Copy(_)
             | Self::Open(_)

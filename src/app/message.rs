@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::act::Answer;
+use crate::app::operations::OperationsSnapshot;
 use crate::domain::Instant;
 use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
 use crate::domain::request::RequestRecord;
 use crate::domain::run::Output;
 use crate::domain::snapshot::{FeedFailure, PipelineDetail, RunDetail, WorkspaceSnapshot};
 use crate::keymap::Key;
+use crate::operations::plan::OperationId;
 
 /// A source of observations that screens ask for by name. The runtime polls a feed while a screen needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,8 +79,32 @@ pub enum Fact {
         /// The user's or the service principal's name, from outside.
         user: String,
     },
+    /// A file was written.
+    Exported {
+        /// Where it is.
+        path: String,
+    },
     /// An effect could not be performed; what went wrong, in a few words.
     EffectFailed(String),
+    /// The runtime has planned what was asked for, or tells why it did not.
+    Answered {
+        /// The ask's number.
+        number: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Operations went on, here or in another process.
+    OperationsAdvanced(Arc<OperationsSnapshot>),
+    /// An operation could not be begun or steered: nothing has happened.
+    OrderFailed {
+        /// Which one.
+        operation: OperationId,
+        /// What went wrong, and what to do.
+        why: String,
+    },
+    /// The present screen was drawn, and every key that had been pressed before was told: what is pressed from now on was
+    /// pressed by somebody who could see it. Only while a dialog waits for it.
+    Drawn,
     /// A request of ours ended, well or badly.
     RequestEnded(RequestRecord),
     /// A visible countdown or age may need a redraw.

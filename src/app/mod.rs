@@ -3,21 +3,28 @@
 //! `update(&mut Model, Message) -> Vec<Effect>` is a pure function of the model and a stamped message, so a recording of
 //! messages replays to the same model, and so to the same screen.
 
+pub mod act;
+mod acting;
+pub mod audit;
 pub mod command;
 pub mod copy;
 pub mod effect;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod fleet;
+pub mod interlock;
 pub mod list;
 pub mod message;
 pub mod modal;
 pub mod model;
+pub mod operations;
 pub mod palette;
 pub mod place;
 pub mod prose;
 pub mod reference;
 mod settings;
+pub mod sheet;
+pub mod sheet_text;
 #[cfg(test)]
 mod tests;
 pub mod text_input;

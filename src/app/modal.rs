@@ -3,7 +3,9 @@
 use crate::app::copy::Copyable;
 use crate::app::list::Finder;
 use crate::app::palette::{Choice, HelpLine};
+use crate::app::sheet::Sheet;
 use crate::app::text_input::TextInput;
+use crate::keymap::{DIALOG, SHEET};
 
 /// A dialog.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub enum Modal {
         /// Which is under the cursor.
         selected: usize,
     },
+    /// An act: what it would do, and the lane to it.
+    Sheet(Box<Sheet>),
 }
 
 impl Modal {
@@ -34,12 +38,22 @@ impl Modal {
         !matches!(self, Self::Filter { .. })
     }
 
+    /// In which context of the keymap keys are looked up while it is on top.
+    pub fn context(&self) -> &'static str {
+        match self {
+            // Where text is typed, letters are letters.
+            Self::Sheet(sheet) if sheet.field.is_none() && !sheet.types_name() => SHEET,
+            _ => DIALOG,
+        }
+    }
+
     /// The field that typed and pasted text goes to.
     pub fn input(&self) -> Option<&TextInput> {
         match self {
             Self::Help(finder) => Some(&finder.input),
             Self::Palette(finder) => Some(&finder.input),
             Self::Filter { input, .. } => Some(input),
+            Self::Sheet(sheet) => sheet.input(),
             Self::Copy { .. } => None,
         }
     }

@@ -6,16 +6,21 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use crate::app::acting::object_of;
 use crate::app::command::Command;
 use crate::app::fleet::Fleet;
 use crate::app::message::Feed;
 use crate::app::modal::Modal;
+use crate::app::operations::Operations;
 use crate::app::settings::Settings;
 use crate::domain::Instant;
+use crate::domain::fleet::ObjectId;
 use crate::domain::ids::WorkspaceName;
 use crate::domain::inventory::Inventory;
 use crate::domain::request::RequestRecord;
 use crate::keymap::{Key, Keymap};
+use crate::operations::kind::Kind;
+use crate::operations::unlock::Unlocks;
 use crate::screens::{Screen, Target};
 
 /// How many requests the log keeps.
@@ -50,6 +55,12 @@ pub struct Shared {
     pub users: BTreeMap<WorkspaceName, String>,
     /// The workspaces in which nothing may be changed.
     pub read_only: BTreeSet<WorkspaceName>,
+    /// Whether one object of those may be unlocked for one verb.
+    pub unlockable: bool,
+    /// What was unlocked.
+    pub unlocks: Unlocks,
+    /// The operations that this machine knows.
+    pub operations: Operations,
 }
 
 /// A request of ours, numbered in the order in which they ended.
@@ -70,6 +81,15 @@ impl Shared {
     /// The key to show for a command, in the shortest familiar sign; empty if it has none.
     pub fn key(&self, context: &str, command: &str) -> String {
         self.keymap.keys(context, command).next().map_or_else(String::new, Key::sign)
+    }
+
+    /// Until when an object is unlocked for a verb, if it is.
+    pub fn unlocked_until(&self, object: &ObjectId, kind: Kind) -> Option<Instant> {
+        let mut open = self.unlocks.at(self.now);
+        let found = open.find(|open| {
+            open.workspace == object.workspace && open.kind == kind && object_of(&open.object) == object.object
+        });
+        found.map(|open| open.until)
     }
 
     /// Whether the terminal is too small to draw anything but that.
@@ -113,12 +133,18 @@ pub struct Model {
     pub(super) revision: u64,
     /// How many requests have ended.
     pub(super) requests: u64,
+    /// How many acts were asked for.
+    pub(super) asks: u64,
+    /// The newest key, and when it was pressed: a held key comes again.
+    pub(super) last_key: Option<(Key, Instant)>,
+    /// Whether the key that is being taken is a held one.
+    pub(super) is_held: bool,
 }
 
 impl Model {
     /// A console that shows the fleet, of which nothing is known yet.
     pub fn new(settings: Settings) -> Self {
-        let Settings { workspaces, inventory, keymap, zone, read_only, size, now } = settings;
+        let Settings { workspaces, inventory, keymap, zone, read_only, unlockable, size, now } = settings;
         let shared = Shared {
             now,
             columns: size.0,
@@ -130,6 +156,9 @@ impl Model {
             zone,
             users: BTreeMap::new(),
             read_only,
+            unlockable,
+            unlocks: Unlocks::default(),
+            operations: Operations::default(),
         };
         let fleet = Screen::open(&Target::Fleet, &shared);
         Self {
@@ -142,6 +171,9 @@ impl Model {
             epoch: 0,
             revision: 0,
             requests: 0,
+            asks: 0,
+            last_key: None,
+            is_held: false,
         }
     }
 
@@ -185,13 +217,28 @@ impl Model {
         !self.shared.is_too_small()
     }
 
-    /// Whether a command can be done now: its condition holds and read-only mode permits it.
+    /// When something visible changes by itself before the next second: a dialog begins to take its keys.
+    pub fn wakes_at(&self) -> Option<Instant> {
+        match self.modal() {
+            Some(Modal::Sheet(sheet)) => sheet.arms_at(self.shared.now),
+            _ => None,
+        }
+    }
+
+    /// Whether a dialog takes no key before it was seen: the runtime tells `Fact::Drawn` once it is, after all that was
+    /// typed before.
+    pub fn awaits_drawing(&self) -> bool {
+        matches!(self.modal(), Some(Modal::Sheet(sheet)) if sheet.awaits_drawing()) && !self.shared.is_too_small()
+    }
+
+    /// Whether a command can be done now: its condition holds and read-only mode permits it. What policy alone forbids can
+    /// be asked for: the dialog tells how to unlock it.
     pub fn can(&self, command: &Command) -> bool {
         let workspace = self.screen().page().workspace();
         let read_only = match &workspace {
             Some(workspace) => self.shared.read_only.contains(workspace),
             None => !self.shared.read_only.is_empty(),
         };
-        command.danger.is_permitted(read_only) && (command.when)(self)
+        command.danger.is_permitted(read_only && !self.shared.unlockable) && (command.when)(self)
     }
 }

@@ -4,7 +4,7 @@ use crate::app::command::{self, Command, Group};
 use crate::app::list::{Finder, Words};
 use crate::app::model::Model;
 use crate::domain::fleet::{ObjectId, SortKey};
-use crate::keymap::{DIALOG, GLOBAL, Key};
+use crate::keymap::{DIALOG, GLOBAL, Key, SHEET};
 
 /// Something that the palette offers.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub struct HelpLine {
 pub fn help(model: &Model) -> Finder<HelpLine> {
     let context = model.screen().page().spec().context;
     let mut lines: Vec<(Words, HelpLine)> = command::contexts()
-        .filter(|(of, _)| [context, GLOBAL, DIALOG].contains(of))
+        .filter(|(of, _)| [context, GLOBAL, SHEET, DIALOG].contains(of))
         .flat_map(|(of, commands)| commands.iter().map(move |command| (of, command)))
         .filter_map(|(of, command)| {
             let keys: Vec<String> = model.shared.keymap.keys(of, command.name).map(Key::sign).collect();

@@ -20,8 +20,12 @@ pub enum Emphasis {
     Muted,
     /// A title.
     Heading,
+    /// What a person should stop at.
+    Warning,
     /// What went wrong.
     Danger,
+    /// What is well, or reached.
+    Good,
 }
 
 impl Prose {
@@ -43,6 +47,16 @@ impl Prose {
     /// A line that says what went wrong.
     pub fn danger(text: impl Into<String>) -> Self {
         Self { text: text.into(), emphasis: Emphasis::Danger }
+    }
+
+    /// A line that a person should stop at.
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self { text: text.into(), emphasis: Emphasis::Warning }
+    }
+
+    /// A line that says that something is well.
+    pub fn good(text: impl Into<String>) -> Self {
+        Self { text: text.into(), emphasis: Emphasis::Good }
     }
 
     /// Nothing.

@@ -26,6 +26,8 @@ pub struct Settings {
     pub zone: Tz,
     /// The workspaces in which nothing may be changed.
     pub read_only: BTreeSet<WorkspaceName>,
+    /// Whether one object of those may be unlocked for one verb: not where the person asked for read-only themselves.
+    pub unlockable: bool,
     /// The terminal's size, in columns and rows.
     pub size: (u16, u16),
     /// The present, in local time.
@@ -42,6 +44,7 @@ impl Settings {
         let read_only = workspaces.iter().filter(|entry| entry.read_only).map(|entry| entry.workspace.name.clone());
         Ok(Self {
             read_only: read_only.collect(),
+            unlockable: !config.personal.read_only,
             workspaces: workspaces.into_iter().map(|entry| entry.workspace).collect(),
             inventory: Arc::new(config.inventory()),
             keymap: Keymap::load(&vocabulary(), &config.personal.keys)?,

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::app::command::{self, Action, Command, DialogAction, Motion};
+use chrono::TimeDelta;
+
+use crate::app::command::{self, Action, Command, DialogAction, Motion, SheetAction};
 use crate::app::effect::Effect;
+use crate::app::interlock::REPEAT_MS;
 use crate::app::list::{Finder, moved};
 use crate::app::message::{Fact, Feed, Message, Observed};
 use crate::app::modal::Modal;
@@ -13,8 +16,11 @@ use crate::app::text_input::TextInput;
 use crate::domain::request::RequestRecord;
 use crate::domain::snapshot::FeedFailure;
 use crate::domain::text;
-use crate::keymap::{DIALOG, GLOBAL, Key};
+use crate::keymap::{GLOBAL, Key};
 use crate::screens::{Screen, Step, Target};
+
+/// The same key within this time is a held key.
+const HELD: TimeDelta = TimeDelta::milliseconds(REPEAT_MS);
 
 /// How many rows one notch of the wheel may move at most.
 const WHEEL_ROWS: u16 = 50;
@@ -43,8 +49,16 @@ impl Model {
             Fact::SignedIn { workspace, user } => {
                 self.shared.users.insert(workspace, text::line(&user));
             }
+            Fact::Exported { path } => self.tell(format!("written to {}", text::line(&path))),
             Fact::EffectFailed(reason) => self.tell(text::line(&reason)),
             Fact::Ticked => return (self.ages(), Vec::new()),
+            Fact::Answered { number, answer } => return (self.answered(number, answer), Vec::new()),
+            Fact::OperationsAdvanced(snapshot) => return (true, self.operations_advanced(&snapshot)),
+            Fact::OrderFailed { operation, why } => self.order_failed(operation, &why),
+            Fact::Drawn => {
+                self.drawn();
+                return (false, Vec::new());
+            }
             Fact::Resized { columns, rows } => {
                 self.shared.columns = columns;
                 self.shared.rows = rows;
@@ -55,7 +69,10 @@ impl Model {
 
     fn key_pressed(&mut self, key: Key) -> Vec<Effect> {
         self.notice = None;
-        let context = if self.modals.is_empty() { self.screen().page().spec().context } else { DIALOG };
+        let now = self.shared.now;
+        self.is_held = self.last_key.is_some_and(|(last, at)| last == key && now - at < HELD);
+        self.last_key = Some((key, now));
+        let context = self.modal().map_or_else(|| self.screen().page().spec().context, Modal::context);
         let called = self.shared.keymap.command(context, key).and_then(|(context, name)| command::find(context, name));
         match called {
             Some(command) => self.call(command),
@@ -102,14 +119,18 @@ impl Model {
                 return self.watched.iter().cloned().chain(fleet).map(Effect::Refresh).collect();
             }
             Action::Dialog(action) => return self.dialog(action),
+            Action::Sheet(action) => return self.on_sheet(action),
             Action::Move(_)
+            | Action::Act(_)
             | Action::Open
             | Action::Sort
             | Action::ReverseSort
             | Action::Fleet(_)
             | Action::Run(_)
             | Action::Pipeline(_)
-            | Action::Log(_) => {
+            | Action::Log(_)
+            | Action::Operations(_)
+            | Action::Audit(_) => {
                 return self.on_screen(action);
             }
         }
@@ -126,12 +147,15 @@ impl Model {
                 Step::Open(target) => self.open(&target),
                 Step::Tell(text) => self.tell(text),
                 Step::Order(effect) => effects.push(effect),
+                Step::Wish(object, wish) => effects.extend(self.wish(&object, wish)),
+                Step::Never { object, verb, danger, why } => self.never(&object, verb, danger, why),
+                Step::Steer(operation, steer) => self.steer(operation, steer),
             }
         }
         effects
     }
 
-    fn open(&mut self, target: &Target) {
+    pub(super) fn open(&mut self, target: &Target) {
         let screen = Screen::open(target, &self.shared);
         self.screens.push(screen);
     }
@@ -168,6 +192,8 @@ impl Model {
     fn dialog(&mut self, action: DialogAction) -> Vec<Effect> {
         match action {
             DialogAction::Move(motion) => self.move_in_dialog(motion),
+            DialogAction::Cancel if matches!(self.modal(), Some(Modal::Sheet(_))) => self.leave_field(),
+            DialogAction::Accept if matches!(self.modal(), Some(Modal::Sheet(_))) => return self.take_field(),
             DialogAction::Cancel => {
                 if let Some(Modal::Filter { before, .. }) = self.close() {
                     self.filter(&before);
@@ -180,7 +206,7 @@ impl Model {
                         return self.copied(copy.label, copy.text);
                     }
                 }
-                Some(Modal::Help(_) | Modal::Filter { .. }) | None => {}
+                Some(Modal::Help(_) | Modal::Filter { .. } | Modal::Sheet(_)) | None => {}
             },
         }
         Vec::new()
@@ -192,12 +218,13 @@ impl Model {
             Some(Modal::Help(finder)) => finder.go(motion, page),
             Some(Modal::Palette(finder)) => finder.go(motion, page),
             Some(Modal::Copy { copies, selected }) => *selected = moved(*selected, copies.len(), motion, page),
+            Some(Modal::Sheet(_)) => self.move_on_sheet(motion),
             Some(Modal::Filter { .. }) | None => {}
         }
     }
 
     /// Closes the dialog on top; rows that changed meanwhile find their places.
-    fn close(&mut self) -> Option<Modal> {
+    pub(super) fn close(&mut self) -> Option<Modal> {
         let closed = self.modals.pop();
         self.settle();
         closed
@@ -231,6 +258,7 @@ impl Model {
             Some(Modal::Filter { input, .. }) => input.press(key),
             Some(Modal::Help(finder)) => finder.input.press(key),
             Some(Modal::Palette(finder)) => finder.input.press(key),
+            Some(Modal::Sheet(_)) => return self.typed_on_sheet(key),
             None => false,
         };
         if changed {
@@ -244,6 +272,12 @@ impl Model {
             Some(Modal::Filter { input, .. }) => input.paste(pasted),
             Some(Modal::Help(finder)) => finder.input.paste(pasted),
             Some(Modal::Palette(finder)) => finder.input.paste(pasted),
+            Some(Modal::Sheet(sheet)) => {
+                if !sheet.pasted(pasted) {
+                    self.tell("pasted text ignored: an act is confirmed by hand".to_owned());
+                }
+                return;
+            }
             Some(Modal::Copy { .. }) | None => {
                 return self.tell("pasted text ignored: no text is asked for here".to_owned());
             }
@@ -260,7 +294,7 @@ impl Model {
             }
             Some(Modal::Help(finder)) => finder.narrow(),
             Some(Modal::Palette(finder)) => finder.narrow(),
-            Some(Modal::Copy { .. }) | None => {}
+            Some(Modal::Copy { .. } | Modal::Sheet(_)) | None => {}
         }
     }
 
@@ -269,6 +303,8 @@ impl Model {
         for _ in 0..rows.unsigned_abs().min(WHEEL_ROWS) {
             if self.modals.is_empty() {
                 self.on_screen(Action::Move(motion));
+            } else if matches!(self.modal(), Some(Modal::Sheet(sheet)) if sheet.field.is_none()) {
+                self.on_sheet(SheetAction::Scroll(motion));
             } else {
                 self.move_in_dialog(motion);
             }
@@ -280,7 +316,7 @@ impl Model {
         self.screens[last].page_mut().set_filter(text, &self.shared);
     }
 
-    fn tell(&mut self, text: String) {
+    pub(super) fn tell(&mut self, text: String) {
         self.notice = Some(Notice { text, at: self.shared.now });
     }
 
@@ -302,7 +338,7 @@ impl Model {
     }
 
     /// Lets every screen follow what is shared; their order stands still under a dialog.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let frozen = self.modals.iter().any(Modal::freezes);
         for screen in &mut self.screens {
             screen.page_mut().settle(&self.shared, frozen);

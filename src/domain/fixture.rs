@@ -42,6 +42,7 @@ pub(crate) fn job(id: u64, name: &str) -> Job {
         queues: true,
         timeout_s: 0,
         tasks: Vec::new(),
+        parameters: Vec::new(),
     }
 }
 

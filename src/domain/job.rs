@@ -30,6 +30,18 @@ pub struct Job {
     pub timeout_s: u64,
     /// The task graph. May be empty when the listing did not expand tasks.
     pub tasks: Vec<TaskSpec>,
+    /// What a run may be given, in the job's order.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
+}
+
+/// A job parameter. From outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Unique within the job.
+    pub name: String,
+    /// What a run gets that is given nothing else.
+    pub default: String,
 }
 
 /// What starts a job by itself.

@@ -98,6 +98,12 @@ pub fn instant(at: Instant, now: Instant, zone: Tz) -> String {
     at.with_timezone(&zone).format(if near { "%H:%M" } else { "%m-%d %H:%M" }).to_string()
 }
 
+/// An instant to the second: the time alone within half a day, with the date otherwise, to the minute.
+pub fn moment(at: Instant, now: Instant, zone: Tz) -> String {
+    let near = now.signed_duration_since(at).abs() < chrono::TimeDelta::hours(12);
+    if near { time(at, zone) } else { instant(at, now, zone) }
+}
+
 /// A time of day in a zone, with seconds.
 pub fn time(at: Instant, zone: Tz) -> String {
     at.with_timezone(&zone).format("%H:%M:%S").to_string()

@@ -18,6 +18,9 @@ pub const GLOBAL: &str = "global";
 /// The context of dialogs. Nothing global holds there.
 pub const DIALOG: &str = "dialog";
 
+/// The context of the dialog of an act. Nothing else holds there.
+pub const SHEET: &str = "sheet";
+
 /// Keys of commands by context: `table[context][command] = keys as spelled`.
 pub type Table = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
@@ -92,7 +95,7 @@ pub enum KeymapError {
     },
     /// A command that changes the world on a key that fingers press by habit elsewhere.
     #[error(
-        "keys.{context}.{command}: {key} means something in vim, readline or tmux and may not call a command that changes the world"
+        "keys.{context}.{command}: {key} is pressed by habit elsewhere and may not call a command that changes the world"
     )]
     Habit {
         /// Where it stands.
@@ -119,7 +122,8 @@ pub enum KeymapError {
 const HABITS: [char; 5] = ['a', 'b', 'd', 'k', 'w'];
 
 /// Commands without which a person is caught.
-const NEEDED: [(&str, &str); 4] = [(GLOBAL, "quit"), (GLOBAL, "back"), (DIALOG, "cancel"), (DIALOG, "accept")];
+const NEEDED: [(&str, &str); 5] =
+    [(GLOBAL, "quit"), (GLOBAL, "back"), (DIALOG, "cancel"), (DIALOG, "accept"), (SHEET, "leave")];
 
 impl Keymap {
     /// The built-in table with the user's changes, checked against the vocabulary.
@@ -177,7 +181,7 @@ impl Keymap {
 
 /// Whether a binding made in one context holds in another.
 fn reaches(made_in: &str, context: &str) -> bool {
-    made_in == context || (made_in == GLOBAL && context != DIALOG)
+    made_in == context || (made_in == GLOBAL && ![DIALOG, SHEET].contains(&context))
 }
 
 fn bind(word: &Word, keys: &[String], bindings: &mut Vec<Binding>, errors: &mut Vec<KeymapError>) {
@@ -196,8 +200,13 @@ fn bind(word: &Word, keys: &[String], bindings: &mut Vec<Binding>, errors: &mut 
     }
 }
 
+/// Control with some letters, and the keys that dismiss whatever is in the way.
 fn is_habit(key: Key) -> bool {
-    key.ctrl && matches!(key.code, Code::Char(c) if HABITS.contains(&c))
+    match key.code {
+        Code::Enter | Code::Esc | Code::Tab | Code::Backspace | Code::Char(' ') => true,
+        Code::Char(c) => key.ctrl && HABITS.contains(&c),
+        _ => false,
+    }
 }
 
 fn conflicts(bindings: &[Binding]) -> Vec<KeymapError> {
@@ -306,7 +315,7 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_nearest() {
         assert_eq!(refusal("global.filtre = ['z']"), "keys.global.filtre: no such command; did you mean filter?");
-        assert!(refusal("flet.open = ['z']").contains("there are dialog, fleet, global"));
+        assert!(refusal("flet.open = ['z']").contains("there are audit, dialog, fleet, global"));
         assert!(refusal("global.mouse = ['entre']").contains("keys.global.mouse: `entre` is no key"));
     }
 

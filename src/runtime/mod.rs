@@ -1,5 +1,6 @@
 //! Where the program touches the world: the clock, the terminal, the poller, signals.
 
+pub mod acts;
 pub mod authority;
 pub mod cache;
 pub mod clock;

@@ -40,6 +40,8 @@ struct Opening {
     read_only: BTreeSet<WorkspaceName>,
     inventory: Inventory,
     keys: Keys,
+    #[serde(default)]
+    unlockable: bool,
     size: (u16, u16),
     now: Instant,
 }
@@ -112,6 +114,7 @@ impl Recorder {
             read_only: settings.read_only.clone(),
             inventory: (*settings.inventory).clone(),
             keys: keys.clone(),
+            unlockable: settings.unlockable,
             size: settings.size,
             now: settings.now,
         };
@@ -220,12 +223,12 @@ pub fn replay(path: &Path) -> Result<(Model, usize), Error> {
         return Err(Error::Form { path: path.to_owned(), found, known: FORM, version });
     }
     let opening: Opening = serde_json::from_str(&first).map_err(|error| unreadable(0, &error))?;
-    let Opening { workspaces, zone, read_only, inventory, keys, size, now, .. } = opening;
+    let Opening { workspaces, zone, read_only, unlockable, inventory, keys, size, now, .. } = opening;
     let zone = zone.parse().map_err(|error| unreadable(0, &error))?;
     let keymap = Keymap::load(&vocabulary(), &keys)
         .map_err(|errors| unreadable(0, &errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
     let inventory = std::sync::Arc::new(inventory);
-    let mut model = Model::new(Settings { workspaces, inventory, keymap, zone, read_only, size, now });
+    let mut model = Model::new(Settings { workspaces, inventory, keymap, zone, read_only, unlockable, size, now });
     let mut answers = Answers::default();
     let mut played = 0;
     while let Some((number, line)) = lines.next() {

@@ -8,8 +8,9 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::app::act::{Answer, Order};
 use crate::app::{Fact, Feed, Message, Model, Observed, Settings};
-use crate::config::Config;
+use crate::config::{Config, environment};
 use crate::databricks::Observer;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
@@ -18,17 +19,25 @@ use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::Workspace;
 use crate::keymap::KeymapError;
+use crate::operations::journal::Actor;
+use crate::runtime::acts::{self, Acts, Shop};
 use crate::runtime::cache::Cache;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, Reach, connect};
 use crate::runtime::console::{self, Ended, Feeder, Parts};
+use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::keeper::Keeper;
+use crate::runtime::ledger::{self, NoLedger, outbox_rows};
+use crate::runtime::operator::{self, CrashingJournal, Operator, Workspaces, no_rows};
 use crate::runtime::poller::schedule::Pace;
 use crate::runtime::poller::sweeper::TierOf;
 use crate::runtime::poller::{Polled, Poller, PollerOptions};
 use crate::runtime::recording::{self, Recorder};
 use crate::theme::{Choice, Depth, Theme, ThemeError, locale_is_unicode};
-use crate::{telemetry, ui};
+use crate::{store, telemetry, ui};
+
+/// Why nothing can be done before the first frame was drawn.
+const NOT_YET: &str = "the workspaces are not connected yet: ask again";
 
 /// Facts that may wait for the console.
 const WAITING: usize = 1_024;
@@ -144,15 +153,48 @@ impl Session<'_> {
             model: Model::new(settings),
             facts: waiting,
             back: facts,
-            feeder: Supply { session: &self, options, loaded, poller: None },
+            feeder: Supply { session: &self, options, loaded, poller: None, acts: Err(NOT_YET.to_owned()) },
             keeper,
             recorder,
             clock,
+            exports: config.paths.state_dir.join("exports"),
             has_browser: has_browser(self.environment),
         };
         let (parts, ended) = console::run(parts, |model, frame: &mut Frame<'_>| ui::view(model, &theme, frame)).await;
         take_apart(parts).await;
         Ok(ended?)
+    }
+
+    /// The console's hands; why there are none, if the journal cannot be used.
+    fn acts(&self, links: &[Link], clock: &Arc<dyn Clock>, out: &mpsc::Sender<Message>) -> Result<Acts, String> {
+        let who = environment::actor(self.environment);
+        let mut ids = SystemIds::default();
+        let journal =
+            store::Journal::open(&self.config.paths.state_dir, ids.ulid(clock.now()), &format!("{who}, the console"));
+        let journal = journal.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("nothing can be done without a journal: {error}{cause}")
+        })?;
+        let ledger = match ledger::open(self.config, links) {
+            Ok(ledger) => Some(ledger),
+            Err(NoLedger::NotConfigured) => None,
+            Err(error) => {
+                let why = format!("the ledger cannot be used: {error}");
+                let _ = out.try_send(Message { at: clock.now(), fact: Fact::EffectFailed(why) });
+                None
+            }
+        };
+        let operator = Operator::new(operator::Parts {
+            journal: CrashingJournal::new(journal, self.environment),
+            world: Arc::new(Workspaces::of(links)),
+            clock: clock.clone(),
+            ids: Box::new(ids),
+            actor: Actor(who.clone()),
+            rows: if self.config.fleet.ledger.is_some() { Arc::new(outbox_rows) } else { no_rows() },
+        });
+        let shop = Shop::of(self.config, links, Actor(who), clock.clone(), Box::new(SystemIds::default()));
+        let (shop, clock, out) = (Arc::new(shop), clock.clone(), out.clone());
+        Ok(Acts::start(acts::Parts { operator, shop, ledger, clock, out }))
     }
 
     /// One complete sweep of all workspaces at once, for subcommands that print and end. What a workspace could not tell
@@ -268,6 +310,8 @@ struct Supply<'a> {
     /// What an earlier process left in the cache.
     loaded: Vec<Arc<WorkspaceSnapshot>>,
     poller: Option<Poller<Reach>>,
+    /// The hands that act; why there are none, if they cannot be used or are not there yet.
+    acts: Result<Acts, String>,
 }
 
 impl Feeder for Supply<'_> {
@@ -278,6 +322,7 @@ impl Feeder for Supply<'_> {
         let loaded = std::mem::take(&mut self.loaded);
         let polled = links.iter().map(|link| polled(link, &loaded)).collect();
         self.poller = Some(Poller::start(polled, &self.options));
+        self.acts = self.session.acts(&links, clock, out);
         let sign_ins = TaskTracker::new();
         for link in &links {
             sign_ins.spawn(sign_in(link, clock.clone(), out.clone()));
@@ -294,6 +339,22 @@ impl Feeder for Supply<'_> {
         if let Some(poller) = &self.poller {
             poller.refresh(feed);
         }
+    }
+
+    fn act(&mut self, order: Order) {
+        let why = match &self.acts {
+            Ok(acts) if acts.give(order.clone()) => return,
+            Ok(_) => "too much is asked for at once: ask again".to_owned(),
+            Err(why) => why.clone(),
+        };
+        let fact = match order {
+            Order::Prepare(ask) => Fact::Answered { number: ask.number, answer: Answer::Unread(why) },
+            Order::Begin { plan, .. } => Fact::OrderFailed { operation: plan.id, why },
+            Order::Steer { operation, .. } => Fact::OrderFailed { operation, why },
+        };
+        // A full queue is no place for it; the dialog goes on waiting, and can be left.
+        let PollerOptions { clock, out, .. } = &self.options;
+        let _ = out.try_send(Message { at: clock.now(), fact });
     }
 }
 
@@ -337,6 +398,9 @@ async fn take_apart(parts: Parts<Supply<'_>>) {
     facts.close();
     if let Some(poller) = feeder.poller {
         poller.stop().await;
+    }
+    if let Ok(acts) = feeder.acts {
+        acts.stop().await;
     }
     let written = tokio::task::spawn_blocking(move || {
         if let Some(keeper) = keeper {

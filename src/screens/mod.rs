@@ -1,18 +1,23 @@
 //! The screens: a folder and a line of the registry each, dispatched by an enum.
 
+pub mod audit;
 pub mod fleet;
 pub mod log;
+pub mod operations;
 pub mod pipeline;
 pub mod run;
 
+use crate::app::act::{Steer, Wish};
 use crate::app::command::{Action, Command};
 use crate::app::copy::Copyable;
 use crate::app::effect::Effect;
 use crate::app::message::{Feed, Observed};
 use crate::app::model::Shared;
+use crate::domain::danger::Danger;
 use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
 use crate::domain::snapshot::FeedFailure;
+use crate::operations::plan::OperationId;
 
 /// What a screen is, before anything is on it.
 #[derive(Debug)]
@@ -30,7 +35,7 @@ pub struct Spec {
 }
 
 /// The registry.
-pub static SPECS: [&Spec; 4] = [&fleet::SPEC, &run::SPEC, &pipeline::SPEC, &log::SPEC];
+pub static SPECS: [&Spec; 6] = [&fleet::SPEC, &run::SPEC, &pipeline::SPEC, &operations::SPEC, &audit::SPEC, &log::SPEC];
 
 /// A screen that was opened.
 #[derive(Clone, Debug)]
@@ -43,6 +48,10 @@ pub enum Screen {
     Pipeline(pipeline::State),
     /// Every request that this console has made.
     Log(log::State),
+    /// Operations of this machine, and one of them closely.
+    Operations(operations::State),
+    /// Who did what.
+    Audit(audit::State),
 }
 
 /// What a screen is opened for.
@@ -52,6 +61,12 @@ pub enum Target {
     Fleet,
     /// The requests.
     Log,
+    /// The operations.
+    Operations,
+    /// Who did what.
+    Audit,
+    /// One operation.
+    Operation(OperationId),
     /// The newest run of a job.
     Job(WorkspaceName, JobId),
     /// One run.
@@ -79,6 +94,21 @@ pub enum Step {
     Tell(String),
     /// Have the runtime do something.
     Order(Effect),
+    /// Ask for an act.
+    Wish(ObjectId, Wish),
+    /// Say why something is not done from here.
+    Never {
+        /// What it would be about.
+        object: ObjectId,
+        /// The verb.
+        verb: &'static str,
+        /// How dangerous it would be.
+        danger: Danger,
+        /// Why.
+        why: String,
+    },
+    /// Ask for another course of an operation.
+    Steer(OperationId, Steer),
 }
 
 impl Screen {
@@ -86,6 +116,9 @@ impl Screen {
     pub fn open(target: &Target, shared: &Shared) -> Self {
         match target {
             Target::Log => Self::Log(log::State::new(shared)),
+            Target::Audit => Self::Audit(audit::State::new(shared)),
+            Target::Operations => Self::Operations(operations::State::new(shared, None)),
+            Target::Operation(id) => Self::Operations(operations::State::new(shared, Some(*id))),
             Target::Fleet => Self::Fleet(fleet::State::new(shared)),
             Target::Job(workspace, job) => Self::Run(run::State::new(workspace.clone(), run::Asked::Newest(*job))),
             Target::Run(workspace, run) => Self::Run(run::State::new(workspace.clone(), run::Asked::Run(*run))),
@@ -102,6 +135,8 @@ impl Screen {
             Self::Run(state) => state,
             Self::Pipeline(state) => state,
             Self::Log(state) => state,
+            Self::Operations(state) => state,
+            Self::Audit(state) => state,
         }
     }
 
@@ -112,6 +147,8 @@ impl Screen {
             Self::Run(state) => state,
             Self::Pipeline(state) => state,
             Self::Log(state) => state,
+            Self::Operations(state) => state,
+            Self::Audit(state) => state,
         }
     }
 }

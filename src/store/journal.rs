@@ -277,6 +277,15 @@ impl Journal {
         self.records(sql, &[&signed(limit as u64)], now)
     }
 
+    /// A number that differs whenever another process has written since: whether to read again.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn version(&self) -> Result<i64, Error> {
+        let read = self.connection.pragma_query_value(None, "data_version", |row| row.get(0));
+        read.map_err(failed("ask whether the journal went on"))
+    }
+
     /// What is not over, as planning needs it.
     ///
     /// # Errors

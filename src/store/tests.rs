@@ -54,6 +54,7 @@ fn job(id: u64) -> Job {
         queues: true,
         timeout_s: 60,
         tasks: Vec::new(),
+        parameters: Vec::new(),
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: 
         Some(Modal::Help(finder)) => help(model, finder, look, frame, area),
         Some(Modal::Palette(finder)) => palette(model, finder, look, frame, area),
         Some(Modal::Copy { copies, selected }) => copy(copies, *selected, look, frame, area),
+        Some(Modal::Sheet(sheet)) => super::sheet::draw(model, sheet, look, frame, area),
         Some(Modal::Filter { .. }) | None => {}
     }
 }

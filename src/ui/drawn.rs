@@ -5,6 +5,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+use crate::app::fixture::Console;
 use crate::theme::{Choice, Depth, Theme};
 
 /// The theme of tests: the default one, with UTF-8 signs.
@@ -71,4 +72,21 @@ fn describe(buffer: &Buffer, x: u16, y: u16) -> String {
         }
     }
     parts.join(" ")
+}
+
+/// Draws the console in every size, and compares each with its picture.
+pub(crate) fn in_every_size(name: &str, console: impl Fn(u16, u16) -> Console) {
+    for (columns, rows) in [(80, 24), (120, 40), (200, 50)] {
+        picture(name, &console(columns, rows));
+    }
+}
+
+/// Draws the console and compares it with its picture.
+pub(crate) fn picture(name: &str, console: &Console) {
+    let (columns, rows) = (console.model.shared.columns, console.model.shared.rows);
+    let theme = theme();
+    let drawn = buffer(columns, rows, |frame| super::view(&console.model, &theme, frame));
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "snapshots" }, {
+        insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), text_and_styles(&drawn));
+    });
 }

@@ -18,6 +18,9 @@ use crate::ui::text::width;
 pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: Rect) {
     let left = match (model.modal(), model.notice()) {
         (Some(Modal::Filter { input, .. }), _) => return filter(model, input, look, frame, area),
+        (Some(Modal::Sheet(_)), Some(notice)) => vec![Part::fixed([look.span(Role::Accent, notice.to_owned())])],
+        // The dialog names its keys itself.
+        (Some(Modal::Sheet(_)), None) => Vec::new(),
         (Some(_), _) => keys(model, DIALOG, &["accept", "cancel"], look),
         (None, Some(notice)) => vec![Part::fixed([look.span(Role::Accent, notice.to_owned())])],
         (None, None) => {

@@ -8,6 +8,7 @@ use crate::app::fleet::Watched;
 use crate::app::model::{Model, Shared};
 use crate::domain::snapshot::Freshness;
 use crate::domain::text;
+use crate::keymap::GLOBAL;
 use crate::theme::Role;
 use crate::ui::bar::{Bar, Part};
 use crate::ui::look::Look;
@@ -31,9 +32,13 @@ pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: 
             left.push(Part::dropped(drop, [look.span(role, format!("{count} {word}"))]));
         }
     }
+    left.extend(operations(shared, look));
     let mut right = Vec::new();
     if let Some((_, user)) = shared.users.last_key_value() {
         right.push(Part::dropped(8, [look.span(Role::Muted, user.clone())]));
+    }
+    if let Some(words) = unlocked(shared) {
+        right.push(Part::dropped(6, [look.span(Role::Warning, words)]));
     }
     if let Some(words) = read_only(shared) {
         right.push(Part::dropped(5, [look.span(Role::Muted, words)]));
@@ -41,6 +46,26 @@ pub(super) fn draw(model: &Model, look: &Look<'_>, frame: &mut Frame<'_>, area: 
     let clock = format!("{} {}", look.time(look.now), look.zone_name());
     right.push(Part::fixed([Span::raw(clock)]));
     Bar { left, right }.draw(look, frame, area);
+}
+
+/// How many operations are in flight, how many of them want a person, and what waits for the ledger.
+fn operations(shared: &Shared, look: &Look<'_>) -> Vec<Part> {
+    let operations = &shared.operations;
+    let mut parts = Vec::new();
+    let wanting = operations.wanting(shared.now);
+    if wanting > 0 {
+        let key = shared.key(GLOBAL, "go-operations");
+        parts.push(Part::fixed([look.span(Role::Warning, format!("{wanting} waits for you ({key})"))]));
+    }
+    let in_flight = operations.in_flight() - wanting.min(operations.in_flight());
+    if in_flight > 0 {
+        parts.push(Part::dropped(2, [look.span(Role::Running, format!("{in_flight} in flight"))]));
+    }
+    let ledger = &operations.ledger;
+    if ledger.configured && ledger.waiting > 0 {
+        parts.push(Part::dropped(3, [look.span(Role::Warning, format!("ledger lacks {}", ledger.waiting))]));
+    }
+    parts
 }
 
 /// A workspace's word, sign and age; why its feed fails, if it does.
@@ -79,6 +104,16 @@ fn label(watched: &Watched, shared: &Shared, look: &Look<'_>) -> Span<'static> {
     } else {
         Span::styled(text::line(workspace.name.as_str()), look.theme.environment(workspace.environment))
     }
+}
+
+/// What is unlocked, and for how long yet.
+fn unlocked(shared: &Shared) -> Option<String> {
+    let open: Vec<_> = shared.unlocks.at(shared.now).collect();
+    let last = open.iter().map(|open| open.until).max()?;
+    let left_s = last.signed_duration_since(shared.now).num_seconds();
+    let verbs: Vec<&str> = open.iter().map(|open| open.kind.words()).collect();
+    let what = if let [verb] = verbs.as_slice() { (*verb).to_owned() } else { format!("{} acts", verbs.len()) };
+    Some(format!("{what} unlocked {}", age(u64::try_from(left_s).unwrap_or(0))))
 }
 
 /// Where nothing may be changed, in words.

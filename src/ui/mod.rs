@@ -10,6 +10,7 @@ mod header;
 pub mod look;
 pub mod place;
 pub mod printed;
+mod sheet;
 pub mod teach;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ pub fn view(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         Screen::Run(state) => screens::run::view::draw(state, shared, &look, frame, body),
         Screen::Pipeline(state) => screens::pipeline::view::draw(state, shared, &look, frame, body),
         Screen::Log(state) => screens::log::view::draw(state, shared, &look, frame, body),
+        Screen::Audit(state) => screens::audit::view::draw(state, shared, &look, frame, body),
+        Screen::Operations(state) => screens::operations::view::draw(state, shared, &look, frame, body),
     }
     dialog::draw(model, &look, frame, body);
     footer::draw(model, &look, frame, footer);

@@ -3,31 +3,13 @@
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use super::drawn::{in_every_size, picture};
 use super::{drawn, view};
 use crate::app::fixture::Console;
 use crate::app::message::Fact;
 use crate::domain::fixture::{failure, fleet, request, snapshot_of};
 use crate::domain::workspace::Environment;
 use crate::keymap::{Code, Key};
-
-/// Sizes in which every screen is drawn, in columns and rows.
-const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
-
-/// Draws the console and compares it with its picture.
-fn picture(name: &str, console: &Console) {
-    let (columns, rows) = (console.model.shared.columns, console.model.shared.rows);
-    let theme = drawn::theme();
-    let buffer = drawn::buffer(columns, rows, |frame| view(&console.model, &theme, frame));
-    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), drawn::text_and_styles(&buffer));
-    });
-}
-
-fn in_every_size(name: &str, console: impl Fn(u16, u16) -> Console) {
-    for (columns, rows) in SIZES {
-        picture(name, &console(columns, rows));
-    }
-}
 
 #[test]
 fn fleet_normal() {

@@ -9,6 +9,8 @@
     reason = "a test says what it expected by panicking, and drives the real process"
 )]
 
+#[cfg(unix)]
+mod acting;
 mod cli;
 mod client;
 mod fleet_commands;

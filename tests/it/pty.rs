@@ -24,17 +24,17 @@ environment = "prod"
 host = "http://127.0.0.1:1"
 "#;
 
-struct Home(tempfile::TempDir);
+pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = Self(tempfile::tempdir().expect("a folder"));
         std::fs::write(home.path().join("config.toml"), CONFIG).expect("a configuration");
         std::fs::write(home.path().join("token"), "not-a-secret").expect("a token");
         home
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -51,7 +51,7 @@ impl Home {
 }
 
 /// A program in a terminal, and what the terminal shows.
-struct Terminal {
+pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
     writer: Box<dyn Write + Send>,
@@ -66,7 +66,7 @@ impl Terminal {
         Self::console_at(Home::new(), 100, 30)
     }
 
-    fn console_at(home: Home, columns: u16, rows: u16) -> Self {
+    pub(crate) fn console_at(home: Home, columns: u16, rows: u16) -> Self {
         Self::start(home, CommandBuilder::new(env!("CARGO_BIN_EXE_lakeshift")), columns, rows)
     }
 
@@ -95,7 +95,7 @@ impl Terminal {
         Self { master: pair.master, child, writer, output, screen, modes, _home: home }
     }
 
-    fn press(&mut self, bytes: &str) {
+    pub(crate) fn press(&mut self, bytes: &str) {
         self.writer.write_all(bytes.as_bytes()).expect("the terminal takes it");
     }
 
@@ -106,7 +106,7 @@ impl Terminal {
     }
 
     /// Waits until the screen fits.
-    fn until(&mut self, what: &str, fits: impl Fn(&vt100::Screen) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, fits: impl Fn(&vt100::Screen) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !fits(self.screen.screen()) {
             match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -116,7 +116,7 @@ impl Terminal {
         }
     }
 
-    fn until_shown(&mut self, text: &str) {
+    pub(crate) fn until_shown(&mut self, text: &str) {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
@@ -127,7 +127,7 @@ impl Terminal {
     }
 
     /// Waits for the end, and takes in all that was still said.
-    fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -258,6 +258,7 @@ fn panicking_console() {
         fn start(&mut self) {}
         fn watch(&mut self, _: Vec<Feed>, _: u64) {}
         fn refresh(&mut self, _: &Feed) {}
+        fn act(&mut self, _: lakeshift::app::act::Order) {}
     }
 
     let Ok(place) = std::fs::read_to_string("panic") else { return };
@@ -271,6 +272,7 @@ fn panicking_console() {
         keymap: lakeshift::keymap::Keymap::load(&vocabulary(), &std::collections::BTreeMap::new()).expect("keys"),
         zone: chrono_tz::UTC,
         read_only: std::collections::BTreeSet::new(),
+        unlockable: true,
         size: (100, 30),
         now: lakeshift::domain::clock::Clock::now(clock.as_ref()),
     };
@@ -282,6 +284,7 @@ fn panicking_console() {
         keeper: None,
         recorder: None,
         clock,
+        exports: std::path::PathBuf::from("exports"),
         has_browser: false,
     };
     let executor = executor().expect("threads");

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Int, instant, object, said};
 use crate::domain::ids::{JobId, PipelineId};
-use crate::domain::job::{Cadence, Job as DomainJob, TaskSpec};
+use crate::domain::job::{Cadence, Job as DomainJob, Parameter, TaskSpec};
 
 object! {
     /// Answer of `jobs/list`.
@@ -110,6 +110,12 @@ pub(crate) fn task_kind<'a>(names: impl Iterator<Item = &'a String>, has_pipelin
     names.next().unwrap_or("unknown").to_owned()
 }
 
+impl JobParameterDefinition {
+    fn into_domain(self) -> Option<Parameter> {
+        Some(Parameter { name: self.name?, default: self.default.unwrap_or_default() })
+    }
+}
+
 impl Task {
     /// The task as operations see it; none without a key, which the platform never leaves out.
     pub(crate) fn into_domain(self) -> Option<TaskSpec> {
@@ -140,6 +146,12 @@ impl Job {
             queues: settings.queue.and_then(|queue| queue.enabled).unwrap_or(false),
             timeout_s: super::count(settings.timeout_seconds),
             tasks: settings.tasks.into_iter().flatten().filter_map(Task::into_domain).collect(),
+            parameters: settings
+                .parameters
+                .into_iter()
+                .flatten()
+                .filter_map(JobParameterDefinition::into_domain)
+                .collect(),
         })
     }
 }
@@ -195,6 +207,15 @@ mod tests {
         let job = domain(json!({"job_id": "77", "settings": {"name": "old", "format": "SINGLE_TASK"}}));
         assert_eq!((job.id, job.max_concurrent_runs, job.queues), (JobId(77), 1, false));
         assert_eq!(job.cadence, Cadence::Manual);
+    }
+
+    #[test]
+    fn parameters_keep_their_order_and_defaults() {
+        let job = domain(json!({"job_id": 7, "settings": {"parameters": [
+            {"name": "region", "default": "emea"}, {"name": "day", "default": ""}, {"default": "lost"}]}}));
+        let parameters: Vec<_> =
+            job.parameters.iter().map(|each| (each.name.as_str(), each.default.as_str())).collect();
+        assert_eq!(parameters, [("region", "emea"), ("day", "")]);
     }
 
     #[test]

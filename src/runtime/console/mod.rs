@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use self::coalesce::coalesce;
 pub use self::signals::Stop;
 pub use self::terminal::{NotATerminal, Screen, require_terminal, restore_on_panic};
+use crate::app::act::Order;
 use crate::app::{Effect, Fact, Feed, Message, Model, update};
 use crate::domain::clock::Clock;
 use crate::runtime::keeper::Keeper;
@@ -86,6 +87,8 @@ pub trait Feeder {
     fn watch(&mut self, feeds: Vec<Feed>, epoch: u64);
     /// See [`Poller::refresh`](crate::runtime::poller::Poller::refresh).
     fn refresh(&mut self, feed: &Feed);
+    /// Follows an order about an act.
+    fn act(&mut self, order: Order);
 }
 
 /// What the loop needs beside the terminal.
@@ -104,6 +107,8 @@ pub struct Parts<F> {
     pub recorder: Option<Recorder>,
     /// Local time.
     pub clock: Arc<dyn Clock>,
+    /// Where exports are written.
+    pub exports: std::path::PathBuf,
     /// Whether a browser can be opened here; else its address is shown.
     pub has_browser: bool,
 }
@@ -157,7 +162,7 @@ async fn drive<F: Feeder>(
                 stop => return Ok(Ended::Stopped(stop)),
             },
             message = parts.facts.recv() => waiting.extend(message),
-            () = tokio::time::sleep(to_next_second(parts.clock.as_ref())), if parts.model.ages() => {
+            () = tokio::time::sleep(to_next_look(&parts.model, parts.clock.as_ref())), if parts.model.ages() => {
                 waiting.push(parts.stamped(Fact::Ticked));
             }
         }
@@ -179,6 +184,16 @@ async fn drive<F: Feeder>(
             drawn = parts.model.revision();
             surface.draw(&parts.model)?;
         }
+        if parts.model.awaits_drawing() {
+            // It is on the screen now. What was typed before anybody could see it is told first, while nothing counts yet.
+            while let Some(Some(fact)) = poll_immediate(input.next()).await {
+                waiting.push(parts.stamped(fact?));
+            }
+            waiting.push(parts.stamped(Fact::Drawn));
+            if parts.turn(&mut waiting, surface)? {
+                return Ok(Ended::Quit);
+            }
+        }
     }
 }
 
@@ -190,9 +205,22 @@ fn take_waiting(facts: &mut mpsc::Receiver<Message>, waiting: &mut Vec<Message>)
     }
 }
 
-/// The clock of the header turns with the second.
-fn to_next_second(clock: &dyn Clock) -> std::time::Duration {
-    std::time::Duration::from_millis(u64::from(1_000 - clock.now().timestamp_subsec_millis().min(999)))
+fn write_new(folder: &std::path::Path, path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    std::fs::create_dir_all(folder)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// The clock of the header turns with the second; a dialog may have something to show before.
+fn to_next_look(model: &Model, clock: &dyn Clock) -> std::time::Duration {
+    let now = clock.now();
+    let second = std::time::Duration::from_millis(u64::from(1_000 - now.timestamp_subsec_millis().min(999)));
+    let sooner = model.wakes_at().map(|at| at.signed_duration_since(now).to_std().unwrap_or_default());
+    sooner.map_or(second, |sooner| second.min(sooner.max(std::time::Duration::from_millis(1))))
 }
 
 impl<F: Feeder> Parts<F> {
@@ -229,12 +257,27 @@ impl<F: Feeder> Parts<F> {
         match effect {
             Effect::Watch { feeds, epoch } => self.feeder.watch(feeds, epoch),
             Effect::Refresh(feed) => self.feeder.refresh(&feed),
+            Effect::Act(order) => self.feeder.act(order),
             Effect::Copy(text) => surface.copy(&text)?,
             Effect::CaptureMouse(on) => surface.capture_mouse(on)?,
             Effect::Open(url) => self.browse(url),
+            Effect::Export { name, text } => self.export(name, text),
             Effect::Quit => return Ok(true),
         }
         Ok(false)
+    }
+
+    /// Writes an export beside the journal, for its owner alone; what is there already stays.
+    fn export(&self, name: String, text: String) {
+        let (back, clock, folder) = (self.back.clone(), Arc::clone(&self.clock), self.exports.clone());
+        drop(tokio::task::spawn_blocking(move || {
+            let path = folder.join(&name);
+            let fact = match write_new(&folder, &path, &text) {
+                Ok(()) => Fact::Exported { path: path.display().to_string() },
+                Err(error) => Fact::EffectFailed(format!("{} cannot be written: {error}", path.display())),
+            };
+            let _ = back.blocking_send(Message { at: clock.now(), fact });
+        }));
     }
 
     /// Opens a page in the browser, or has its address shown.

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::{Ended, Error, Feeder, Parts, Stop, Surface, drive};
+use crate::app::act::Order;
 use crate::app::{Fact, Feed, Message, Model, Observed, Settings, vocabulary};
 use crate::domain::clock::Clock;
 use crate::domain::inventory::Inventory;
@@ -25,6 +26,7 @@ enum Deed {
     Resumed,
     Refreshed(Feed),
     Watched(u64),
+    Ordered(Order),
 }
 
 #[derive(Clone, Default)]
@@ -77,6 +79,10 @@ impl Feeder for Deeds {
     fn refresh(&mut self, feed: &Feed) {
         self.add(Deed::Refreshed(feed.clone()));
     }
+
+    fn act(&mut self, order: Order) {
+        self.add(Deed::Ordered(order));
+    }
 }
 
 fn workspace() -> Workspace {
@@ -90,6 +96,7 @@ fn settings(size: (u16, u16)) -> Settings {
         keymap: Keymap::load(&vocabulary(), &std::collections::BTreeMap::new()).expect("the default keymap"),
         zone: chrono_tz::UTC,
         read_only: std::collections::BTreeSet::new(),
+        unlockable: true,
         size,
         now: "2026-03-02T12:00:00Z".parse().expect("an instant"),
     }
@@ -122,6 +129,7 @@ impl Rig {
             keeper: None,
             recorder: None,
             clock: clock.clone(),
+            exports: std::path::PathBuf::from("exports"),
             has_browser: false,
         };
         Self { deeds, clock, keys, facts, signals, parts, typed, raised }

@@ -173,6 +173,7 @@ pub(crate) fn job(id: u64) -> Job {
         queues: false,
         timeout_s: 0,
         tasks: Vec::new(),
+        parameters: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ pub mod view;
 
 pub use state::State;
 
-use crate::app::command::{self, Command, here};
+use crate::app::command::{self, Act, Command, Danger, act, here};
 use crate::screens::Spec;
 
 /// What can be done on this screen alone.
@@ -18,7 +18,7 @@ pub enum Action {
     PreviousProblem,
 }
 
-static COMMANDS: [Command; 2] = [
+static COMMANDS: [Command; 5] = [
     here(
         "next-problem",
         "next problem",
@@ -31,6 +31,9 @@ static COMMANDS: [Command; 2] = [
         "Back to one that failed, lags or takes too long.",
         command::Action::Fleet(Action::PreviousProblem),
     ),
+    act("repair", "repair", "Run the failed tasks of the newest run again.", Danger::Costly, Act::Repair),
+    act("start", "run now", "Run the job now, or start the pipeline.", Danger::Costly, Act::Start),
+    act("stop", "cancel", "Cancel the newest run, or stop the pipeline's update.", Danger::Costly, Act::Stop),
 ];
 
 /// The line of the registry.
@@ -38,6 +41,6 @@ pub static SPEC: Spec = Spec {
     context: "fleet",
     title: "Fleet",
     commands: &COMMANDS,
-    footer: &["open", "filter", "next-problem", "sort", "copy"],
+    footer: &["open", "filter", "repair", "start", "stop", "next-problem", "sort", "copy"],
     sorts: true,
 };

@@ -1,6 +1,7 @@
 //! How the Fleet screen answers.
 
-use crate::app::command::Action;
+use crate::app::act::Wish;
+use crate::app::command::{Act, Action};
 use crate::app::copy::Copyable;
 use crate::app::list::moved;
 use crate::app::model::Shared;
@@ -40,6 +41,10 @@ impl Page for State {
                 self.arrange(shared);
             }
             Action::Fleet(here) => return self.seek(here),
+            Action::Act(act) => {
+                self.select(self.index);
+                return self.act(act);
+            }
             _ => {}
         }
         Vec::new()
@@ -93,6 +98,33 @@ fn page_of(host: &str, id: &ObjectId) -> String {
 }
 
 impl State {
+    /// What the act would be about: the row's object, and the run that is its newest now.
+    fn act(&self, act: Act) -> Vec<Step> {
+        let Some(row) = self.row() else { return Vec::new() };
+        let wish = match (&row.source, act) {
+            (Source::Job { job, .. }, Act::Start) => {
+                Ok(Wish::RunNow { job: job.id, parameters: std::collections::BTreeMap::new() })
+            }
+            (Source::Job { job, latest, .. }, Act::Stop) => match latest {
+                Some(run) if run.state.is_active() => Ok(Wish::Cancel { job: job.id, run: run.id }),
+                _ => Err("no run of it is active"),
+            },
+            (Source::Job { job, latest, .. }, Act::Repair) => match latest {
+                Some(run) if run.state.is_active() => Err("its newest run is not over"),
+                Some(run) => Ok(Wish::Repair { job: job.id, run: run.id, task: None }),
+                None => Err("no run of it is known"),
+            },
+            (Source::Pipeline { pipeline, .. }, Act::Start) => Ok(Wish::Start { pipeline: pipeline.id.clone() }),
+            (Source::Pipeline { pipeline, .. }, Act::Stop) => Ok(Wish::Stop { pipeline: pipeline.id.clone() }),
+            (Source::Pipeline { .. }, Act::Repair) => Err("a pipeline is not repaired: start it"),
+            (_, Act::FullRefresh) => return Vec::new(),
+        };
+        match wish {
+            Ok(wish) => vec![Step::Wish(row.id.clone(), wish)],
+            Err(why) => vec![Step::Tell(why.to_owned())],
+        }
+    }
+
     /// Moves to the next row that somebody should look at, round and round.
     fn seek(&mut self, here: Here) -> Vec<Step> {
         let len = self.rows.len();

@@ -10,7 +10,7 @@ pub mod view;
 pub use flows::Flow;
 pub use state::{Guard, Pane, State};
 
-use crate::app::command::{self, Command, here};
+use crate::app::command::{self, Act, Command, Danger, act, here};
 use crate::screens::Spec;
 
 /// What can be done on this screen alone.
@@ -28,7 +28,7 @@ const fn action(action: Action) -> command::Action {
     command::Action::Pipeline(action)
 }
 
-static COMMANDS: [Command; 3] = [
+static COMMANDS: [Command; 6] = [
     here(
         "level",
         "level",
@@ -37,6 +37,15 @@ static COMMANDS: [Command; 3] = [
     ),
     here("follow", "follow", "Go to the newest event and stay with the newest.", action(Action::Follow)),
     here("zoom", "zoom", "Show the whole event, or go back to the lists.", action(Action::Zoom)),
+    act("start", "start", "Start an update of the pipeline.", Danger::Costly, Act::Start),
+    act("stop", "stop", "Stop the pipeline's active update.", Danger::Costly, Act::Stop),
+    act(
+        "full-refresh",
+        "full refresh",
+        "Tell why tables are not built anew from here.",
+        Danger::Loss,
+        Act::FullRefresh,
+    ),
 ];
 
 /// The line of the registry.
@@ -44,7 +53,7 @@ pub static SPEC: Spec = Spec {
     context: "pipeline",
     title: "Pipeline",
     commands: &COMMANDS,
-    footer: &["back", "next-pane", "level", "filter", "open"],
+    footer: &["back", "start", "stop", "next-pane", "level", "filter", "open"],
     sorts: false,
 };
 

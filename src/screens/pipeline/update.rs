@@ -1,11 +1,13 @@
 //! How the Pipeline screen answers.
 
 use super::{Action as Here, Pane, SPEC, State};
-use crate::app::command::{Action, Motion};
+use crate::app::act::Wish;
+use crate::app::command::{Act, Action, Danger, Motion};
 use crate::app::copy::Copyable;
 use crate::app::list::moved;
 use crate::app::message::{Feed, Observed};
 use crate::app::model::Shared;
+use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::WorkspaceName;
 use crate::domain::pipeline::Level;
 use crate::domain::snapshot::FeedFailure;
@@ -40,6 +42,7 @@ impl Page for State {
             Action::Open => self.open(),
             Action::Pipeline(Here::Zoom) => self.zoomed = !self.zoomed && self.event().is_some(),
             Action::Pipeline(Here::Follow) => self.select_event(0),
+            Action::Act(act) => return self.act(act),
             Action::Pipeline(Here::Level) => {
                 self.level = match self.level {
                     Level::Info => Level::Warn,
@@ -105,7 +108,26 @@ impl Page for State {
     }
 }
 
+/// Why a full refresh is not begun from here (console.md 4 and 6).
+const NO_FULL_REFRESH: &str = "A full refresh truncates every streaming table of the pipeline and drops its checkpoints: \
+    rows that the source no longer holds are lost. It needs a plan that a second person has approved, and there is no such \
+    plan yet. A start without it keeps all tables and checkpoints.";
+
 impl State {
+    fn act(&self, act: Act) -> Vec<Step> {
+        let object = ObjectId { workspace: self.workspace.clone(), object: Object::Pipeline(self.id.clone()) };
+        let pipeline = self.id.clone();
+        match act {
+            Act::Start => vec![Step::Wish(object, Wish::Start { pipeline })],
+            Act::Stop => vec![Step::Wish(object, Wish::Stop { pipeline })],
+            Act::FullRefresh => {
+                let why = NO_FULL_REFRESH.to_owned();
+                vec![Step::Never { object, verb: "full refresh", danger: Danger::Loss, why }]
+            }
+            Act::Repair => Vec::new(),
+        }
+    }
+
     /// On a flow: only its events. On an event: all of its text.
     fn open(&mut self) {
         match self.pane {

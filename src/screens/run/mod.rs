@@ -10,7 +10,7 @@ pub mod view;
 pub use grid::{Grid, TaskRow};
 pub use state::{Asked, Pane, State, Tab};
 
-use crate::app::command::{self, Command, here};
+use crate::app::command::{self, Act, Command, Danger, act, here};
 use crate::app::model::Model;
 use crate::screens::{Screen, Spec};
 
@@ -35,7 +35,7 @@ const fn action(action: Action) -> command::Action {
     command::Action::Run(action)
 }
 
-static COMMANDS: [Command; 9] = [
+static COMMANDS: [Command; 12] = [
     here("error", "error", "Show the error of the task.", action(Action::Show(Tab::Error))),
     here("trace", "trace", "Show the stack trace of the task.", action(Action::Show(Tab::Trace))),
     here("output", "output", "Show what the task returned and logged.", action(Action::Show(Tab::Output))),
@@ -48,6 +48,9 @@ static COMMANDS: [Command; 9] = [
     here("zoom", "zoom", "Give the text the whole screen, or take it back.", action(Action::Zoom)),
     here("pipeline", "pipeline", "Open the pipeline that the task updates.", action(Action::Pipeline))
         .given(has_pipeline),
+    act("repair", "repair", "Run the failed tasks of this run again.", Danger::Costly, Act::Repair),
+    act("start", "run now", "Run the job now.", Danger::Costly, Act::Start),
+    act("stop", "cancel", "Cancel this run.", Danger::Costly, Act::Stop),
 ];
 
 fn state(model: &Model) -> Option<&State> {
@@ -70,7 +73,7 @@ pub static SPEC: Spec = Spec {
     context: "run",
     title: "Run",
     commands: &COMMANDS,
-    footer: &["back", "trace", "output", "zoom", "copy"],
+    footer: &["back", "repair", "stop", "trace", "output", "zoom", "copy"],
     sorts: false,
 };
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::{Action as Here, Pane, SPEC, State, Tab};
-use crate::app::command::{Action, Motion};
+use crate::app::act::Wish;
+use crate::app::command::{Act, Action, Motion};
 use crate::app::copy::Copyable;
 use crate::app::list::moved;
 use crate::app::message::{Feed, Observed};
 use crate::app::model::Shared;
+use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::WorkspaceName;
 use crate::domain::snapshot::FeedFailure;
 use crate::screens::{Page, Spec, Step, Target};
@@ -40,6 +42,7 @@ impl Page for State {
             Action::Open if self.pane == Pane::Tasks && !self.zoomed => self.pane = Pane::Text,
             Action::Open => self.zoom(shared),
             Action::Run(here) => return self.here(here, shared),
+            Action::Act(act) => return self.act(act),
             _ => {}
         }
         Vec::new()
@@ -88,6 +91,25 @@ impl Page for State {
 }
 
 impl State {
+    /// What the act would be about: the run that is looked at, or its job.
+    fn act(&self, act: Act) -> Vec<Step> {
+        let Some(job) = self.job() else { return vec![Step::Tell("the run was not read yet".to_owned())] };
+        let object = ObjectId { workspace: self.workspace.clone(), object: Object::Job(job) };
+        let wish = match (act, self.run()) {
+            (Act::Start, _) => Ok(Wish::RunNow { job, parameters: std::collections::BTreeMap::new() }),
+            (Act::Stop, Some(run)) if run.state.is_active() => Ok(Wish::Cancel { job, run: run.id }),
+            (Act::Stop, Some(_)) => Err("this run is over"),
+            (Act::Repair, Some(run)) if run.state.is_active() => Err("this run is not over"),
+            (Act::Repair, Some(run)) => Ok(Wish::Repair { job, run: run.id, task: None }),
+            (Act::Stop | Act::Repair, None) => Err("the run was not read yet"),
+            (Act::FullRefresh, _) => return Vec::new(),
+        };
+        match wish {
+            Ok(wish) => vec![Step::Wish(object, wish)],
+            Err(why) => vec![Step::Tell(why.to_owned())],
+        }
+    }
+
     fn here(&mut self, here: Here, shared: &Shared) -> Vec<Step> {
         match here {
             Here::Show(tab) => {

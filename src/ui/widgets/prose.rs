@@ -32,7 +32,9 @@ fn role(emphasis: Emphasis) -> Role {
         Emphasis::Plain => Role::Text,
         Emphasis::Muted => Role::Muted,
         Emphasis::Heading => Role::Heading,
+        Emphasis::Warning => Role::Warning,
         Emphasis::Danger => Role::Danger,
+        Emphasis::Good => Role::Ok,
     }
 }
 

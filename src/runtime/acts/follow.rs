@@ -1,0 +1,176 @@
+//! How operations are followed: read from the journal whenever something moved, here or in another process.
+
+use std::sync::Arc;
+
+use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
+use crate::domain::Instant;
+use crate::operations::plan::OperationId;
+use crate::operations::planning::InHand;
+use crate::runtime::delivery::{DeliveryState, Outbox};
+use crate::runtime::operator::{CrashingJournal, Journal, Operator};
+use crate::store::{self, Health, OutboxRow, Record, Waiting};
+
+/// How many operations that are over are shown besides all that are not.
+const KEPT: usize = 200;
+
+/// The journal, as far as it is read for the screen.
+pub trait Book {
+    /// What changes with every commit of another process.
+    ///
+    /// # Errors
+    /// The store's.
+    fn version(&self) -> Result<i64, store::Error>;
+    /// The newest operations, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    fn newest(&self, limit: usize, now: Instant) -> Result<Vec<Record>, store::Error>;
+    /// All that are not over, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    fn unfinished(&self, now: Instant) -> Result<Vec<Record>, store::Error>;
+    /// What is not over, as planning needs it.
+    ///
+    /// # Errors
+    /// The store's.
+    fn in_hand(&self) -> Result<Vec<InHand>, store::Error>;
+    /// Up to which entry the shared ledger has everything.
+    ///
+    /// # Errors
+    /// The store's.
+    fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error>;
+    /// How much waits for the ledger.
+    ///
+    /// # Errors
+    /// The store's.
+    fn waits(&self) -> Result<Waiting, store::Error>;
+}
+
+impl Book for store::Journal {
+    fn version(&self) -> Result<i64, store::Error> {
+        Self::version(self)
+    }
+
+    fn newest(&self, limit: usize, now: Instant) -> Result<Vec<Record>, store::Error> {
+        Self::newest(self, limit, now)
+    }
+
+    fn unfinished(&self, now: Instant) -> Result<Vec<Record>, store::Error> {
+        Self::unfinished(self, now)
+    }
+
+    fn in_hand(&self) -> Result<Vec<InHand>, store::Error> {
+        Self::in_hand(self)
+    }
+
+    fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error> {
+        Self::acknowledged(self, operation)
+    }
+
+    fn waits(&self) -> Result<Waiting, store::Error> {
+        Self::waiting(self)
+    }
+}
+
+impl<J: Book> Book for CrashingJournal<J> {
+    fn version(&self) -> Result<i64, store::Error> {
+        self.inner().version()
+    }
+
+    fn newest(&self, limit: usize, now: Instant) -> Result<Vec<Record>, store::Error> {
+        self.inner().newest(limit, now)
+    }
+
+    fn unfinished(&self, now: Instant) -> Result<Vec<Record>, store::Error> {
+        self.inner().unfinished(now)
+    }
+
+    fn in_hand(&self) -> Result<Vec<InHand>, store::Error> {
+        self.inner().in_hand()
+    }
+
+    fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error> {
+        self.inner().acknowledged_of(operation)
+    }
+
+    fn waits(&self) -> Result<Waiting, store::Error> {
+        self.inner().waits()
+    }
+}
+
+impl<J: Outbox> Outbox for CrashingJournal<J> {
+    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error> {
+        self.inner().pending(limit)
+    }
+
+    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
+        self.inner_mut().acknowledge(ids, now)
+    }
+
+    fn waiting(&self) -> Result<Waiting, store::Error> {
+        Outbox::waiting(self.inner())
+    }
+}
+
+/// What was told last.
+pub(super) struct Told {
+    version: i64,
+    /// Whether others have something in hand: how they are changes without a commit.
+    others: bool,
+    snapshot: OperationsSnapshot,
+}
+
+/// How all operations stand, if that differs from what was told last.
+pub(super) fn snapshot<J: Book + Journal>(
+    operator: &Operator<J>,
+    told: &mut Option<Told>,
+    moved: bool,
+    delivery: Option<&DeliveryState>,
+    now: Instant,
+) -> Result<Option<OperationsSnapshot>, store::Error> {
+    let journal = operator.journal();
+    let version = journal.version()?;
+    if let Some(told) = told
+        && !moved
+        && !told.others
+        && told.version == version
+    {
+        return Ok(None);
+    }
+    let mut records = journal.newest(KEPT, now)?;
+    let older = journal.unfinished(now)?.into_iter().filter(|open| records.iter().all(|known| known.id != open.id));
+    let older: Vec<Record> = older.collect();
+    records.extend(older);
+    let others = records.iter().any(|record| {
+        matches!(record.owner, Some((_, Health::Alive | Health::Hung | Health::Gone))) && !record.is_over
+    });
+    let operations: Result<Vec<_>, _> = records.into_iter().map(|record| view(journal, record)).collect();
+    let waiting = journal.waits()?;
+    let ledger = LedgerStanding {
+        configured: delivery.is_some(),
+        waiting: waiting.rows,
+        oldest_at: waiting.oldest_at,
+        trouble: delivery.and_then(|delivery| delivery.trouble.clone()),
+    };
+    let snapshot = OperationsSnapshot { operations: operations?, ledger };
+    let is_news = told.as_ref().is_none_or(|told| told.snapshot != snapshot);
+    *told = Some(Told { version, others, snapshot: snapshot.clone() });
+    Ok(is_news.then_some(snapshot))
+}
+
+fn view(journal: &impl Book, record: Record) -> Result<Arc<OperationRecord>, store::Error> {
+    let acknowledged = journal.acknowledged_of(record.id)?;
+    let owner = record.owner.map(|(owner, health)| OwnerView {
+        who: owner.who,
+        since: owner.taken_at,
+        health: match health {
+            Health::Us => OwnerHealth::Us,
+            Health::Alive => OwnerHealth::Alive,
+            Health::Hung => OwnerHealth::Hung,
+            Health::Gone => OwnerHealth::Gone,
+        },
+    });
+    let read = OperationRecord::new(record.id, record.plan, record.digest, record.journal);
+    Ok(Arc::new(OperationRecord { acknowledged, owner, is_over: record.is_over, ..read }))
+}

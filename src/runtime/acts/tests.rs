@@ -1,0 +1,188 @@
+//! The console's hands against a scripted platform and the real journal.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use futures::future::FutureExt;
+
+use super::*;
+use crate::app::act::Wish;
+use crate::app::operations::{OperationsSnapshot, OwnerHealth};
+use crate::domain::Instant;
+use crate::domain::fleet::{Object, ObjectId};
+use crate::domain::ulid::Ulid;
+use crate::operations::engine::{Effect, Outcome};
+use crate::operations::fixture::{job, planning};
+use crate::operations::journal::{Actor, Certainty, Evidence, Thing};
+use crate::operations::plan::Subject;
+use crate::operations::{Planning, run_now};
+use crate::runtime::clock::tests::TimerClock;
+use crate::runtime::entropy::Ids;
+use crate::runtime::operator::{World, no_rows};
+use crate::store;
+
+/// Ids that count.
+struct Counted(u128);
+
+impl Ids for Counted {
+    fn ulid(&mut self, at: Instant) -> Ulid {
+        self.0 += 1;
+        Ulid::new(at.timestamp_millis().unsigned_abs(), self.0)
+    }
+}
+
+/// A platform on which everything works; acts are answered only while it is let.
+#[derive(Default)]
+struct Works {
+    silent: bool,
+    acts: Mutex<usize>,
+}
+
+impl World for Works {
+    fn reaches(&self, _: &Subject) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
+        let thing = Thing::Run { run: crate::domain::ids::RunId(900) };
+        let found = Outcome::Found(Evidence { thing, certainty: Certainty::Answered, says: "run 900".to_owned() });
+        match effect {
+            Effect::Check { .. } => std::future::ready(Outcome::Holds { world_at: plan.made_at }).boxed(),
+            Effect::Act { .. } => {
+                *self.acts.lock().expect("unpoisoned") += 1;
+                if self.silent { std::future::pending().boxed() } else { std::future::ready(found).boxed() }
+            }
+            _ => std::future::ready(found).boxed(),
+        }
+    }
+}
+
+struct Home {
+    folder: tempfile::TempDir,
+    clock: Arc<TimerClock>,
+}
+
+struct Console {
+    acts: Acts,
+    facts: mpsc::Receiver<Message>,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), clock: Arc::new(TimerClock::new()) }
+    }
+
+    fn console(&self, number: u128, who: &str, world: Arc<Works>) -> Console {
+        let (out, facts) = mpsc::channel(64);
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let operator = Operator::new(operator::Parts {
+            journal: store::Journal::open(self.folder.path(), Ulid::new(1, number), who).expect("opens"),
+            world,
+            clock: Arc::clone(&clock),
+            ids: Box::new(Counted(number << 32)),
+            actor: Actor(who.to_owned()),
+            rows: no_rows(),
+        });
+        let shop = Arc::new(Shop::nowhere(Actor(who.to_owned()), Arc::clone(&clock), Box::new(Counted(number << 48))));
+        Console { acts: Acts::start(Parts { operator, shop, ledger: None, clock, out }), facts }
+    }
+}
+
+impl Console {
+    /// The next snapshot of operations that fits.
+    async fn until(&mut self, fits: impl Fn(&OperationsSnapshot) -> bool) -> Arc<OperationsSnapshot> {
+        loop {
+            match self.facts.recv().await.expect("it works").fact {
+                Fact::OperationsAdvanced(snapshot) if fits(&snapshot) => return snapshot,
+                _ => {}
+            }
+        }
+    }
+
+    async fn failed(&mut self) -> String {
+        loop {
+            if let Fact::OrderFailed { why, .. } = self.facts.recv().await.expect("it works").fact {
+                return why;
+            }
+        }
+    }
+}
+
+fn plan_of(number: u128) -> Plan {
+    let job = job();
+    let order = run_now::Order { job: &job, active_runs: 0, parameters: BTreeMap::new(), only: Vec::new() };
+    let planning = Planning { id: OperationId(Ulid::new(5, number)), ..planning() };
+    run_now::plan(&planning, &order).expect("planned")
+}
+
+fn begin(plan: &Plan) -> Order {
+    Order::Begin { plan: Box::new(plan.clone()), how: "y".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_begun_is_driven_to_its_end_and_told() {
+    let home = Home::new();
+    let mut console = home.console(1, "ana", Arc::default());
+    assert!(console.until(|_| true).await.operations.is_empty(), "what is there is told at once");
+    let plan = plan_of(1);
+    assert!(console.acts.give(begin(&plan)));
+    let snapshot = console.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.is_over)).await;
+    let names: Vec<_> = snapshot.operations[0].journal.iter().map(|entry| entry.event.name()).collect();
+    assert_eq!(names, ["planned", "approved", "intended", "confirmed", "verified", "completed"]);
+    console.acts.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_console_follows_the_first_is_refused_by_name_and_takes_over_when_it_is_gone() {
+    let home = Home::new();
+    let (silent, works) = (Arc::new(Works { silent: true, ..Works::default() }), Arc::new(Works::default()));
+    let mut ana = home.console(1, "ana@laptop", Arc::clone(&silent));
+    let mut ben = home.console(2, "ben@desk", Arc::clone(&works));
+    let plan = plan_of(1);
+    ana.acts.give(begin(&plan));
+    ana.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.journal.len() == 3)).await;
+    let seen = ben.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.journal.len() == 3)).await;
+    let owner = seen.operations[0].owner.clone().expect("owned");
+    assert_eq!((owner.who.as_str(), owner.health), ("ana@laptop", OwnerHealth::Alive));
+
+    let resume = || Order::Steer { operation: plan.id, steer: Steer::Resume, reason: None };
+    ben.acts.give(resume());
+    assert!(ben.failed().await.contains("ana@laptop"));
+
+    ana.acts.stop().await;
+    ben.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.owner.is_none())).await;
+    ben.acts.give(resume());
+    let ended = ben.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.is_over)).await;
+    let names: Vec<_> = ended.operations[0].journal.iter().map(|entry| entry.event.name()).collect();
+    assert!(names.contains(&"taken_up") && names.ends_with(&["verified", "completed"]), "{names:?}");
+    assert_eq!(*works.acts.lock().expect("unpoisoned"), 0, "it looked for what was asked before, and found it");
+    ben.acts.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_collides_begins_nothing_and_says_what_is_in_the_way() {
+    let home = Home::new();
+    let mut console = home.console(1, "ana", Arc::new(Works { silent: true, ..Works::default() }));
+    let (first, second) = (plan_of(1), plan_of(2));
+    console.acts.give(begin(&first));
+    console.acts.give(begin(&second));
+    let why = console.failed().await;
+    assert!(why.contains(&first.id.to_string()), "{why}");
+    console.acts.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ask_about_a_workspace_that_is_not_there_is_answered() {
+    let home = Home::new();
+    let mut console = home.console(1, "ana", Arc::default());
+    let object = ObjectId { workspace: "nowhere".into(), object: Object::Job(crate::domain::ids::JobId(1)) };
+    let wish = Wish::RunNow { job: crate::domain::ids::JobId(1), parameters: BTreeMap::new() };
+    console.acts.give(Order::Prepare(Ask { number: 4, object, wish, reason: None, unlocked: false }));
+    loop {
+        if let Fact::Answered { number, answer } = console.facts.recv().await.expect("it works").fact {
+            assert_eq!((number, answer), (4, Answer::Unread("the fleet has no workspace nowhere".to_owned())));
+            break;
+        }
+    }
+    console.acts.stop().await;
+}

@@ -1,0 +1,207 @@
+//! How the Audit screen is drawn: entries, newest first, whether the record is whole, and the entry under the cursor.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span, Text};
+
+use super::State;
+use crate::app::audit::{Known, flaw};
+use crate::app::model::Shared;
+use crate::domain::text as outside;
+use crate::domain::units::moment;
+use crate::domain::workspace::Environment;
+use crate::keymap::GLOBAL;
+use crate::operations::journal::Event;
+use crate::theme::Role;
+use crate::ui::bar::{Bar, Part};
+use crate::ui::look::Look;
+use crate::ui::teach;
+use crate::ui::text::thousands;
+use crate::ui::widgets::table::{Align, Column, Cut, Header, Rows, Table, Width};
+use crate::ui::widgets::{prose, scroll};
+
+/// From this height of the screen on, more of the entry under the cursor is told below the list.
+const TALL: u16 = 26;
+
+/// Rows of the text below the list, where there is room and where there is little.
+const DETAIL_ROWS: (u16, u16) = (9, 4);
+
+/// A row as it is shown.
+struct Row {
+    time: String,
+    environment: Option<Environment>,
+    actor: String,
+    event: String,
+    role: Role,
+    what: String,
+    name: String,
+    detail: String,
+    /// Whether the ledger has it, where there is one.
+    in_ledger: Option<bool>,
+    altered: bool,
+}
+
+impl Row {
+    fn of(known: &Known<'_>, shared: &Shared, look: &Look<'_>) -> Self {
+        let (entry, plan) = (known.recorded, known.operation.plan());
+        let role = match &entry.event {
+            Event::Stuck { .. } | Event::Failed { .. } => Role::Danger,
+            Event::Unknown { .. } | Event::Paused { .. } | Event::AbortAsked { .. } | Event::AbortRefused { .. } => {
+                Role::Warning
+            }
+            _ => Role::Text,
+        };
+        Self {
+            time: moment(entry.at, look.now, look.zone),
+            environment: plan.map(|plan| plan.subject.environment),
+            actor: outside::line(&entry.actor.to_string()),
+            event: entry.event.name().replace('_', " "),
+            role,
+            what: plan.map_or_else(String::new, |plan| plan.kind.words().to_owned()),
+            name: plan.map_or_else(|| entry.op_id.to_string(), |plan| outside::line(&plan.subject.name)),
+            detail: outside::line(&entry.event.detail()),
+            in_ledger: shared.operations.ledger.configured.then(|| known.is_in_ledger()),
+            altered: flaw(&known.operation.record).is_some(),
+        }
+    }
+}
+
+const COLUMNS: [Column<Row>; 8] = [
+    column("TIME", Width::Exact(11), 0, |row, look, _| look.span(Role::Muted, row.time.clone()).into()),
+    column("ENV", Width::Exact(4), 0, |row, look, _| {
+        row.environment.map_or_else(Line::default, |environment| look.environment(environment).into())
+    }),
+    column("WHO", Width::Share { min: 10, max: 24 }, 3, |row, _, _| row.actor.clone().into()),
+    column("EVENT", Width::Exact(13), 0, |row, look, _| look.span(row.role, row.event.clone()).into()),
+    column("ACT", Width::Exact(14), 2, |row, _, _| row.what.clone().into()),
+    Column {
+        cut: Cut::Middle,
+        ..column("OBJECT", Width::Share { min: 14, max: 40 }, 0, |row, _, _| row.name.clone().into())
+    },
+    column("DETAIL", Width::Share { min: 16, max: 80 }, 4, |row, look, _| {
+        look.span(Role::Muted, row.detail.clone()).into()
+    }),
+    column("RECORD", Width::Exact(8), 0, record),
+];
+
+type Cell = fn(&Row, &Look<'_>, u16) -> Line<'static>;
+
+const fn column(header: &'static str, width: Width, drop: u8, cell: Cell) -> Column<Row> {
+    Column {
+        header: Header::Word(header),
+        width,
+        align: Align::Left,
+        cut: Cut::End,
+        role: Role::Text,
+        sort: None,
+        drop,
+        cell,
+    }
+}
+
+/// Where the entry is written, and whether its operation's record is whole.
+fn record(row: &Row, look: &Look<'_>, _: u16) -> Line<'static> {
+    let glyphs = look.glyphs();
+    let (role, words) = match (row.altered, row.in_ledger) {
+        (true, _) => (Role::Danger, format!("{} altered", glyphs.failed)),
+        (false, Some(true)) => (Role::Muted, format!("{} ledger", glyphs.ok)),
+        (false, Some(false)) => (Role::Warning, format!("{} local", glyphs.queued)),
+        (false, None) => (Role::Muted, format!("{} local", glyphs.ok)),
+    };
+    look.span(role, words).into()
+}
+
+/// Draws the screen.
+pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'_>, area: Rect) {
+    // Journals are written by our clock, not a workspace's.
+    let look = &Look { now: shared.now, ..*look };
+    let [title, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    bar(state, shared, look).draw(look, frame, title);
+    if state.is_zoomed() && state.entry(shared).is_some() {
+        let text = State::place(shared);
+        let height = text.height.min(rest.height);
+        let text = Rect { x: area.x + text.x, y: area.y + text.y, width: text.width, height };
+        prose::draw(frame, text, &state.prose(shared), state.scroll(), look);
+        return;
+    }
+    if state.rows().is_empty() {
+        teach::draw(&nothing(state, shared), look, frame, rest);
+        return;
+    }
+    let rows = if area.height >= TALL { DETAIL_ROWS.0 } else { DETAIL_ROWS.1 };
+    let [table, rule, below] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(1), Constraint::Length(rows)]).areas(rest);
+    let visible = scroll::window(state.rows().len(), state.index(), usize::from(table.height.saturating_sub(1)));
+    let known = state.rows()[visible.clone()].iter().filter_map(|entry| entry.known(&shared.operations));
+    let built: Vec<Row> = known.map(|known| Row::of(&known, shared, look)).collect();
+    let rows = Rows {
+        len: state.rows().len(),
+        at: &|index| built.get(index.checked_sub(visible.start)?),
+        selected: Some(state.index()),
+        stale: |_| false,
+    };
+    Table { columns: &COLUMNS, sort: None, focused: true }.draw(frame, table, &rows, look);
+    let line = look.glyphs().line.repeat(usize::from(rule.width));
+    frame.render_widget(Text::from(look.span(Role::Border, line)), rule);
+    let below = Rect { x: below.x + 1, width: below.width.saturating_sub(1), ..below };
+    prose::draw(frame, below, &state.prose(shared), 0, look);
+}
+
+/// The title line: how many entries, whether they are whole, what the ledger has.
+fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
+    let operations = &shared.operations;
+    let all: usize = operations.newest_first().map(|operation| operation.record.journal.len()).sum();
+    let shown = state.rows().len();
+    let total = |count: usize| thousands(u64::try_from(count).unwrap_or(u64::MAX));
+    let total = if shown == all {
+        format!("{} entries", total(all))
+    } else {
+        format!("{} of {} entries", total(shown), total(all))
+    };
+    let altered = operations.newest_first().filter(|operation| flaw(&operation.record).is_some()).count();
+    let glyphs = look.glyphs();
+    let verdict = if altered > 0 {
+        look.span(Role::Danger, format!("{} {altered} altered", glyphs.failed))
+    } else {
+        look.span(Role::Muted, format!("{} plans and journals whole", glyphs.ok))
+    };
+    let left = vec![
+        Part::fixed([look.span(Role::Heading, "Audit")]),
+        Part::fixed([Span::raw(total)]),
+        Part::dropped(1, [verdict]),
+    ];
+    let ledger = &operations.ledger;
+    let words = match (ledger.configured, ledger.waiting) {
+        (false, _) => look.span(Role::Muted, "no ledger: this machine's journal"),
+        (true, 0) => look.span(Role::Muted, "the ledger has everything"),
+        (true, waiting) => look.span(Role::Warning, format!("{waiting} rows wait for the ledger")),
+    };
+    let mut right = vec![Part::dropped(3, [words])];
+    if state.only_deeds() {
+        right.push(Part::dropped(2, [look.span(Role::Matched, "only deeds")]));
+    }
+    if !state.filter_text().is_empty() {
+        let filter = outside::line(state.filter_text());
+        right.push(Part::fixed([look.span(Role::Muted, "filter "), look.span(Role::Matched, filter)]));
+    }
+    Bar { left, right }
+}
+
+/// Why there is no entry to show.
+fn nothing(state: &State, shared: &Shared) -> Vec<String> {
+    if !state.filter_text().is_empty() {
+        return vec![
+            format!("No entry holds \"{}\".", outside::line(state.filter_text())),
+            format!("{} shows everything again.", shared.key(GLOBAL, "back")),
+        ];
+    }
+    if !shared.operations.read {
+        return vec!["Reading the journal of this machine.".to_owned()];
+    }
+    vec![
+        "Nothing was ever done from this machine.".to_owned(),
+        "Every act leaves its plan, who confirmed it, each request and what came of it, in an order that tells whether \
+         anything was taken out or changed."
+            .to_owned(),
+    ]
+}
