@@ -94,11 +94,11 @@ impl Console {
 
     /// The newest ask among effects.
     pub(crate) fn asked(effects: &[Effect]) -> Ask {
-        let asks = effects.iter().filter_map(|effect| match effect {
+        let mut asks = effects.iter().filter_map(|effect| match effect {
             Effect::Act(Order::Prepare(ask)) => Some(ask.clone()),
             _ => None,
         });
-        asks.last().expect("an ask")
+        asks.next_back().expect("an ask")
     }
 
     /// The runtime answers an ask with a plan of a tier.

@@ -85,7 +85,7 @@ pub enum Stage {
 #[derive(Clone, Debug)]
 pub enum Field {
     /// Why it is done.
-    Reason(TextInput),
+    Reason(Box<TextInput>),
     /// A job's parameters: name, default, value.
     Parameters {
         /// One a parameter.
@@ -362,7 +362,7 @@ impl Sheet {
     pub fn edit_reason(&mut self) {
         let open = matches!(self.stage, Stage::Ready(_) | Stage::Refused(_) | Stage::Steering);
         if open {
-            self.field = Some(Field::Reason(TextInput::new(&self.reason)));
+            self.field = Some(Field::Reason(Box::new(TextInput::new(&self.reason))));
             self.lock.disarm();
         }
     }

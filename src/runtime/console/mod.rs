@@ -190,7 +190,8 @@ async fn drive<F: Feeder>(
                 waiting.push(parts.stamped(fact?));
             }
             waiting.push(parts.stamped(Fact::Drawn));
-            if parts.turn(&mut waiting, surface)? {
+            let effects = parts.fold(&mut waiting);
+            if parts.perform_all(effects, surface)? {
                 return Ok(Ended::Quit);
             }
         }
