@@ -17,9 +17,11 @@ class Simulator:
     """A child process; statements go to one warehouse of its dev workspace, with the rights of its CI."""
 
     def __init__(self, folder):
-        command = [os.environ["LAKESHIFT_BIN"], "sim", "--seed", "7", "--scenario", "calm", "--speed", "1000"]
+        command = [os.environ["LAKESHIFT_BIN"], "sim", "--seed", "7", "--scenario", "calm", "--speed", "1"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         start = json.loads(self.process.stdout.readline())
+        self.admin = start["admin"].rstrip("/")
+        self.statements_take(1)
         workspace = next(w for w in start["workspaces"] if w["environment"] == "dev")
         self.host = workspace["host"].rstrip("/")
         self.token = workspace["tokens"]["ci"]
@@ -30,12 +32,16 @@ class Simulator:
         self.process.terminate()
         assert self.process.wait(timeout=20) == 0, "SIGTERM ends the simulator cleanly"
 
-    def ask(self, method: str, path: str, body: dict | None = None) -> dict:
+    def statements_take(self, milliseconds: int):
+        """How long a statement lies between its snapshot and its commit."""
+        self.ask("POST", "/statements", {"takes_ms": milliseconds}, at=self.admin, token="")
+
+    def ask(self, method: str, path: str, body: dict | None = None, at: str | None = None, token: str | None = None) -> dict:
         request = urllib.request.Request(
-            self.host + path,
+            (at or self.host) + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.token if token is None else token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read() or b"{}")

@@ -69,12 +69,13 @@ class Spark:
         sql = typed(names.for_spark(sql), parameters)
         try:
             bound = {name: value for name, _, value in parameters}
+            inserted = INSERTS.match(sql)
+            before = self.version(inserted["table"]) if inserted else None
             frame = self.session.sql(sql, args=bound) if bound else self.session.sql(sql)
             rows = frame.collect()
             columns = [(field.name, field.dataType.simpleString()) for field in frame.schema]
-            inserted = INSERTS.match(sql)
             if not columns and inserted:
-                return self.inserted(inserted["table"])
+                return self.inserted(inserted["table"], before)
             cells = [[text(value, field.dataType) for value, field in zip(row, frame.schema)] for row in rows]
             cells = [[cell if cell is None else names.from_spark(cell) for cell in row] for row in cells]
             return Result(columns, cells)
@@ -86,13 +87,19 @@ class Spark:
             found = CONDITION.search(message)
             return Result(error=found[1] if found else "JVM", message=message)
 
-    def inserted(self, table: str) -> Result:
-        """Databricks answers with the number of new rows; Delta's history has it."""
-        history = self.session.sql(f"DESCRIBE HISTORY {table} LIMIT 1").collect()
-        metrics = history[0]["operationMetrics"] or {}
-        if "numOutputRows" not in metrics:
+    def version(self, table: str) -> int:
+        """The newest version of a table; -1 if there is none."""
+        try:
+            return self.session.sql(f"DESCRIBE HISTORY {table} LIMIT 1").collect()[0]["version"]
+        except PySparkException:
+            return -1
+
+    def inserted(self, table: str, before: int) -> Result:
+        """Databricks answers with the number of new rows; Delta's history has it, and skips a commit of nothing."""
+        newest = self.session.sql(f"DESCRIBE HISTORY {table} LIMIT 1").collect()[0]
+        if newest["operation"] == "CREATE TABLE":
             return Result()
-        count = metrics["numOutputRows"]
+        count = "0" if newest["version"] == before else newest["operationMetrics"]["numOutputRows"]
         return Result([("num_affected_rows", "bigint"), ("num_inserted_rows", "bigint")], [[count, count]])
 
 
