@@ -56,7 +56,7 @@ fn a_failed_run_is_repaired_and_its_row_turns() {
     terminal.until("the failed row", |screen| screen.contents().lines().any(failed));
 
     terminal.press("r");
-    terminal.until_shown("prod is read-only");
+    terminal.until_shown("Prod is read-only");
     terminal.press("u");
     terminal.until_shown("P unlock");
     terminal.press("P");

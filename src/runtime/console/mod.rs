@@ -180,16 +180,22 @@ async fn drive<F: Feeder>(
         if parts.perform_all(effects, surface)? {
             return Ok(Ended::Quit);
         }
-        if drawn != parts.model.revision() {
-            drawn = parts.model.revision();
-            surface.draw(&parts.model)?;
-        }
-        if parts.model.awaits_drawing() {
-            // It is on the screen now. What was typed before anybody could see it is told first, while nothing counts yet.
+        loop {
+            if drawn != parts.model.revision() {
+                drawn = parts.model.revision();
+                surface.draw(&parts.model)?;
+            }
+            if !parts.model.awaits_drawing() {
+                break;
+            }
+            // It is on the screen now. What was typed before anybody could see it is told first, while nothing counts yet;
+            // what that leads to must be drawn again. Only a frame behind which nothing waits counts as seen.
             while let Some(Some(fact)) = poll_immediate(input.next()).await {
                 waiting.push(parts.stamped(fact?));
             }
-            waiting.push(parts.stamped(Fact::Drawn));
+            if waiting.is_empty() {
+                waiting.push(parts.stamped(Fact::Drawn));
+            }
             let effects = parts.fold(&mut waiting);
             if parts.perform_all(effects, surface)? {
                 return Ok(Ended::Quit);
