@@ -56,6 +56,7 @@ pub struct ClientOptions {
 pub struct Client {
     shared: Arc<Shared>,
     lane: Lane,
+    attempts: u32,
 }
 
 struct Shared {
@@ -115,12 +116,19 @@ impl Client {
             user_agent: HeaderValue::from_str(&user_agent).unwrap_or(HeaderValue::from_static("lakeshift")),
             requests: AtomicU64::new(0),
         };
-        Ok(Self { shared: Arc::new(shared), lane: Lane::Poll })
+        Ok(Self { attempts: shared.retry.attempts, shared: Arc::new(shared), lane: Lane::Poll })
     }
 
     /// The same client, asking in another lane.
     pub fn in_lane(&self, lane: Lane) -> Self {
-        Self { shared: Arc::clone(&self.shared), lane }
+        Self { lane, ..self.clone() }
+    }
+
+    /// The same client, sending each request once, however idempotent it is: for acts of which somebody else decides when
+    /// they are sent again. A success after a lost attempt would say nothing of that attempt, which may arrive late. A token
+    /// that is refused is still replaced, since who is not let in does nothing.
+    pub fn once(&self) -> Self {
+        Self { attempts: 1, ..self.clone() }
     }
 
     /// The workspace's clock minus ours, in milliseconds, as its answers tell it; 0 until one came.
@@ -208,7 +216,7 @@ impl Client {
             let standing = Standing {
                 repeat: request.repeat,
                 attempts: progress.attempts,
-                max_attempts: shared.retry.attempts,
+                max_attempts: self.attempts,
                 remaining: shared.retry.total.saturating_sub(progress.begun.elapsed()),
                 delay: delays.next(),
                 can_refresh,

@@ -66,6 +66,17 @@ async fn an_act_whose_connection_never_came_up_may_leave_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn asked_to_send_once_it_repeats_neither_what_is_idempotent_nor_what_never_left() {
+    let replies: [fn() -> Reply; 3] =
+        [|| Reply::Break(Fault::Interrupted), || Reply::Break(Fault::Connect), || plain(503, "{}")];
+    for reply in replies {
+        let world = World::script(vec![reply]);
+        assert!(world.client().once().in_lane(Lane::Act).stop_pipeline(&PipelineId::new("p")).await.is_err());
+        assert_eq!(world.sent().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_refusal_does_not_undo_a_lost_answer() {
     let world = World::script(vec![|| Reply::Break(Fault::Interrupted), || plain(403, "{}")]);
     let error = world.client().cancel_run(RunId(7)).await.expect_err("fails");

@@ -190,7 +190,8 @@ impl Hands {
     }
 
     async fn order(&self, action: &Action, token: Option<String>) -> Result<Outcome, Error> {
-        let client = &self.client;
+        // Each sending has an intent of its own, and what one of them may still do is the engine's to reckon with.
+        let client = &self.client.once();
         Ok(match action {
             Action::RunNow { job, parameters, only } => {
                 let Ok(idempotency_token) = token.map(IdempotencyToken::new).transpose() else {
