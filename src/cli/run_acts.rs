@@ -14,7 +14,7 @@ use crate::domain::ids::{JobId, RunId};
 use crate::domain::inventory::ObjectKind;
 use crate::domain::job::Job;
 use crate::domain::run::Run;
-use crate::operations::{cancel, repair, run_now};
+use crate::operations::{Plan, Planning, Refusal, cancel, repair, run_now};
 
 /// What `run start` is told.
 #[derive(Args, Clone, Debug)]
@@ -128,33 +128,34 @@ pub(super) fn start(flags: &StartFlags, context: &mut Context<'_>) -> Result<(),
 
 /// Runs `lakeshift run cancel`.
 pub(super) fn cancel(flags: &CancelFlags, context: &mut Context<'_>) -> Result<(), Failure> {
-    let desk = desk(&flags.act, context, "run cancel")?;
-    block_on(async {
-        let in_hand = desk.journal().in_hand().map_err(|error| of_store(&error))?;
-        let what = format!("run {}", flags.run);
-        let found = desk.find(&what, |client| run_of(client, flags.run).boxed()).await?;
-        let (run, job) = &found.object;
-        let (id, no_tags) = (run.job.to_string(), BTreeMap::new());
-        let (name, tags) = job.as_ref().map_or((&run.name, &no_tags), |job| (&job.name, &job.tags));
-        let planning = desk.planning(found.link, ObjectKind::Job, (&id, name, tags), &flags.act, &in_hand);
-        let planned = cancel::plan(&planning, run);
-        desk.carry_out(planned, &flags.act, context).await
-    })?
+    on_run("run cancel", flags.run, &flags.act, context, cancel::plan)
 }
 
 /// Runs `lakeshift run repair`.
 pub(super) fn repair(flags: &RepairFlags, context: &mut Context<'_>) -> Result<(), Failure> {
-    let desk = desk(&flags.act, context, "run repair")?;
+    on_run("run repair", flags.run, &flags.act, context, |planning, run| {
+        let order = repair::Order { run, tasks: flags.task.clone(), dependents: flags.dependents };
+        repair::plan(planning, &order)
+    })
+}
+
+/// Finds a run, plans an act on it and carries the plan out.
+fn on_run(
+    command: &str,
+    id: RunId,
+    flags: &ActFlags,
+    context: &mut Context<'_>,
+    plan: impl FnOnce(&Planning<'_>, &Run) -> Result<Plan, Vec<Refusal>>,
+) -> Result<(), Failure> {
+    let desk = desk(flags, context, command)?;
     block_on(async {
         let in_hand = desk.journal().in_hand().map_err(|error| of_store(&error))?;
-        let what = format!("run {}", flags.run);
-        let found = desk.find(&what, |client| run_of(client, flags.run).boxed()).await?;
+        let found = desk.find(&format!("run {id}"), |client| run_of(client, id).boxed()).await?;
         let (run, job) = &found.object;
-        let (id, no_tags) = (run.job.to_string(), BTreeMap::new());
+        let (job_id, no_tags) = (run.job.to_string(), BTreeMap::new());
         let (name, tags) = job.as_ref().map_or((&run.name, &no_tags), |job| (&job.name, &job.tags));
-        let planning = desk.planning(found.link, ObjectKind::Job, (&id, name, tags), &flags.act, &in_hand);
-        let order = repair::Order { run, tasks: flags.task.clone(), dependents: flags.dependents };
-        let planned = repair::plan(&planning, &order);
-        desk.carry_out(planned, &flags.act, context).await
+        let planning = desk.planning(found.link, ObjectKind::Job, (&job_id, name, tags), flags, &in_hand);
+        let planned = plan(&planning, run);
+        desk.carry_out(planned, flags, context).await
     })?
 }
