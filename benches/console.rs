@@ -31,6 +31,8 @@ const WARM_UP: Duration = Duration::from_secs(20);
 const MEASURED: Duration = Duration::from_secs(60);
 /// Keys whose latency is measured.
 const KEYS: usize = 1_000;
+/// Starts with a cache whose first frame is timed.
+const STARTS: usize = 25;
 /// Clock ticks a second in `/proc/PID/stat` (USER_HZ, fixed by Linux' ABI).
 const TICKS_PER_S: f64 = 100.0;
 
@@ -76,10 +78,21 @@ fn main() {
     );
     console.quit();
 
-    let mut again = Console::start(home.path(), &sim.config);
-    let cached = again.until_screen(|screen| screen.matches(" 1 ").count() > 3, Duration::from_secs(10));
-    println!("first frame from the cache        {:>8.1} ms from exec", ms(cached));
-    again.quit();
+    let mut cached: Vec<Duration> = (0..STARTS)
+        .map(|_| {
+            let mut again = Console::start(home.path(), &sim.config);
+            let shown = again.until_screen(|screen| screen.matches(" 1 ").count() > 3, Duration::from_secs(10));
+            again.quit();
+            shown
+        })
+        .collect();
+    cached.sort_unstable();
+    println!(
+        "first frame from the cache, {STARTS} starts  best {:>6.1}  median {:>6.1}  worst {:>6.1} ms from exec",
+        ms(cached[0]),
+        ms(cached[cached.len() / 2]),
+        ms(cached[cached.len() - 1])
+    );
 }
 
 fn ms(duration: Duration) -> f64 {
