@@ -5,6 +5,7 @@ pub mod config;
 mod console;
 pub mod demo;
 pub mod failure;
+pub mod handover;
 pub mod init;
 pub mod ledger;
 pub mod operate;

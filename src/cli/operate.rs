@@ -11,7 +11,7 @@ use super::Context;
 use super::failure::{Failure, Kind, chain};
 use super::operation_page::{self, ShownOperation};
 use super::output::Format;
-use super::sweep::seed;
+use super::sweep::{chosen, seed};
 use crate::config::{Config, environment};
 use crate::databricks::{Client, Observer};
 use crate::domain::clock::Clock;
@@ -25,11 +25,13 @@ use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::planning::Access;
 use crate::operations::refusal::Refusal;
+use crate::runtime::captain::{Fenced, needs_lease};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, connect};
+use crate::runtime::courier::Courier;
 use crate::runtime::entropy::{Ids, SystemIds};
-use crate::runtime::ledger::outbox_rows;
-use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, RowsOf, Workspaces, no_rows};
+use crate::runtime::ledger::{NoLedger, Warehouse, open as open_ledger, outbox_rows};
+use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, Workspaces, World, no_rows};
 use crate::store;
 
 /// What every act is told.
@@ -61,7 +63,10 @@ pub(super) struct Desk {
     pub(super) links: Vec<Link>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) operator: Operator<DeskJournal>,
-    actor: Actor,
+    pub(super) courier: Courier<Warehouse>,
+    /// Why the ledger cannot be used although one is configured.
+    pub(super) no_ledger: Option<NoLedger>,
+    pub(super) actor: Actor,
 }
 
 /// An object that was found, with what plans of it need.
@@ -72,27 +77,45 @@ pub(super) struct Found<'a, T> {
 }
 
 impl Desk {
-    /// Opens the journal and the ways to the workspaces. Nothing is sent yet.
-    pub(super) fn open(config: Config, context: &Context<'_>, command: &str) -> Result<Self, Failure> {
+    /// Opens the journal, the ways to these workspaces (none is all) and to the ledger. Nothing is sent yet.
+    pub(super) fn open(workspaces: &[String], context: &Context<'_>, command: &str) -> Result<Self, Failure> {
+        let config = chosen(context, workspaces)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ignored: Observer = Arc::new(|_: RequestRecord| {});
-        let links = connect(&config, context.environment, &clock, &ignored, seed());
+        // The ledger is reached through its own workspace, whichever the act is in.
+        let mut reached = workspaces.to_vec();
+        reached.extend(
+            config.fleet.ledger.iter().filter(|_| !workspaces.is_empty()).map(|ledger| ledger.workspace.to_string()),
+        );
+        let whole = chosen(context, &reached)?;
+        let mut links = connect(&whole, context.environment, &clock, &ignored, seed());
+        let ledger = open_ledger(&whole, &links);
+        let known = config.workspaces();
+        links.retain(|link| known.iter().any(|known| known.workspace.name == link.workspace().name));
         let actor = environment::actor(context.environment);
         let mut ids = SystemIds::default();
+        let session = ids.ulid(clock.now());
         let who = format!("{actor}, lakeshift {command}");
-        let journal = store::Journal::open(&config.paths.state_dir, ids.ulid(clock.now()), &who)
-            .map_err(|error| of_store(&error))?;
-        // Without a ledger there is nobody to tell.
-        let rows: RowsOf = if config.fleet.ledger.is_some() { Arc::new(outbox_rows) } else { no_rows() };
+        let journal = store::Journal::open(&config.paths.state_dir, session, &who).map_err(|error| of_store(&error))?;
+        let (courier, no_ledger) = match ledger {
+            Ok(ledger) => (Courier::new(ledger, clock.clone(), session), None),
+            Err(NoLedger::NotConfigured) => (Courier::none(), None),
+            Err(error) => (Courier::none(), Some(error)),
+        };
+        let world: Arc<dyn World> = Arc::new(Workspaces::of(&links));
         let operator = Operator::new(Parts {
             journal: CrashingJournal::new(journal, context.environment),
-            world: Arc::new(Workspaces::of(&links)),
+            world: match courier.fence() {
+                Some(fence) => Arc::new(Fenced { world, fence }),
+                None => world,
+            },
             clock: clock.clone(),
             ids: Box::new(ids),
             actor: Actor(actor.clone()),
-            rows,
+            // Without a ledger there is nobody to tell.
+            rows: if config.fleet.ledger.is_some() { outbox_rows(session) } else { no_rows() },
         });
-        Ok(Self { config, links, clock, operator, actor: Actor(actor) })
+        Ok(Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) })
     }
 
     pub(super) fn journal(&self) -> &store::Journal {
@@ -188,6 +211,9 @@ impl Desk {
                 Format::Json | Format::Ndjson => context.output.document(&shown),
             };
         }
+        if needs_lease(&plan) && self.courier.ledger().is_none() {
+            return Err(self.without_ledger("the ledger must have it first"));
+        }
         let how = if flags.yes { "--yes" } else { confirmed(&plan)? };
         let operation = plan.id;
         let entries = self.operator.begin(plan, Some(how)).map_err(|error| of_operator(&error))?;
@@ -202,7 +228,7 @@ impl Desk {
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
         let mut stops = Box::pin(stop_asked());
-        let mut lost = None;
+        let (mut lost, mut told) = (None, None);
         let mut stopping = false;
         loop {
             for event in happened.drain(..) {
@@ -215,8 +241,18 @@ impl Desk {
             if view.state.is_over() || (view.state.is_held() && !self.operator.is_acting(operation)) {
                 break;
             }
+            let trouble = self.courier.delivery().and_then(|state| state.trouble.clone());
+            if needs_lease(view.plan) && trouble != told {
+                told.clone_from(&trouble);
+                if let Some(why) = trouble {
+                    self.tell(&Happened::Trouble { operation, why }, context)?;
+                }
+            }
+            let now = self.clock.now();
+            self.courier.start(&self.operator, now);
             happened = tokio::select! {
                 biased;
+                came = self.courier.next(now) => self.courier.take(came, &mut self.operator, self.clock.now()),
                 () = &mut stops, if !stopping => {
                     stopping = true;
                     // What was asked is asked: its answer is waited for, then somebody else may go on.
@@ -228,6 +264,7 @@ impl Desk {
         if let Err(error) = self.operator.release(operation) {
             tracing::warn!(%error, "the operation could not be let go");
         }
+        self.farewell().await;
         if let Some(why) = lost {
             return Err(Failure::new(Kind::Stuck, why)
                 .hint(format!("`lakeshift operations show {operation}` tells where it stands.")));

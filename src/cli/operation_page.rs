@@ -72,7 +72,7 @@ impl Document for ShownOperation {
 pub struct ShownOwner {
     /// Who a person would ask.
     who: String,
-    /// `us`, `alive`, `hung` or `gone`.
+    /// `us`, `alive`, `hung` or `gone`; `elsewhere` for one of another home, of whom only the newest entry is known.
     health: String,
     /// Since when (local time).
     since: String,
@@ -216,6 +216,12 @@ impl ShownOperation {
             steps: Vec::new(),
             journal: Vec::new(),
         }
+    }
+
+    /// The same of another home, where somebody wrote the newest entry at an instant.
+    pub(super) fn elsewhere(self, by: String, at: Option<Instant>) -> Self {
+        let since = at.map(instant).unwrap_or_default();
+        Self { owner: Some(ShownOwner { who: by, health: "elsewhere".to_owned(), since }), ..self }
     }
 
     /// The same for a list, where journals would be too much.

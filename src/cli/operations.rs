@@ -7,14 +7,18 @@ use serde_json::Value;
 
 use super::Context;
 use super::failure::{Failure, Kind};
+use super::handover::of_takeover;
 use super::operate::{Desk, of_operator, of_store};
 use super::operation_page::ShownOperation;
 use super::output::{Document, Format};
-use super::sweep::{block_on, chosen};
+use super::sweep::block_on;
 use super::table::{Align, Table};
-use crate::operations::engine::Request;
+use crate::domain::Instant;
+use crate::ledger::journal::{Found, operations_of};
+use crate::operations::engine::{Request, fold};
 use crate::operations::plan::{OperationId, Stored};
 use crate::runtime::operator::Happened;
+use crate::runtime::takeover;
 use crate::store::{Health, Record};
 
 /// Operations that `list --all` shows.
@@ -28,6 +32,9 @@ pub enum OperationsCommand {
         /// Those that are over, too, newest first.
         #[arg(long)]
         all: bool,
+        /// Those of other homes that the ledger knows, too.
+        #[arg(long)]
+        ledger: bool,
     },
     /// Show one operation: steps, journal, and what to do if it is stuck.
     Show {
@@ -35,11 +42,15 @@ pub enum OperationsCommand {
         #[arg(value_name = "OPERATION")]
         operation: OperationId,
     },
-    /// Go on with operations that a process left, or that wait for a person.
+    /// Go on with operations that a process left, or that wait for a person; with one of another home by what the ledger
+    /// has of it, once its owner is gone.
     Resume {
-        /// The operations; none is all that are not over and that no working process has in hand.
+        /// The operations; none is all of this home that are not over and that no working process has in hand.
         #[arg(value_name = "OPERATION")]
         operations: Vec<OperationId>,
+        /// Why; needed for an operation of another home, and told to the ledger.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
         /// Let those go ahead that nobody has confirmed yet.
         #[arg(long)]
         yes: bool,
@@ -106,23 +117,38 @@ pub(super) fn run(command: &OperationsCommand, context: &mut Context<'_>) -> Res
         OperationsCommand::Close { .. } => "operations close",
         _ => "operations",
     };
-    let desk = Desk::open(chosen(context, &[])?, context, name)?;
+    let desk = Desk::open(&[], context, name)?;
     match command {
-        OperationsCommand::List { all } => list(&desk, *all, context),
-        OperationsCommand::Show { operation } => show(&desk, *operation, context),
-        OperationsCommand::Export { operation } => export(&desk, *operation, context),
-        OperationsCommand::Resume { operations, yes } => block_on(resume(desk, operations.clone(), *yes, context))?,
+        OperationsCommand::List { all, ledger } => block_on(list(&desk, *all, *ledger, context))?,
+        OperationsCommand::Show { operation } => block_on(show(&desk, *operation, context))?,
+        OperationsCommand::Export { operation } => block_on(export(&desk, *operation, context))?,
+        OperationsCommand::Resume { operations, reason, yes } => {
+            block_on(resume(desk, operations.clone(), reason.clone(), *yes, context))?
+        }
         OperationsCommand::Abort { operation, reason } => block_on(abort(desk, *operation, reason.clone(), context))?,
         OperationsCommand::Close { operation, reason } => block_on(close(desk, *operation, reason.clone(), context))?,
     }
 }
 
-fn record(desk: &Desk, operation: OperationId) -> Result<Record, Failure> {
+/// An operation of this home, or one that the ledger knows.
+async fn record(desk: &Desk, operation: OperationId) -> Result<Record, Failure> {
     let found = desk.journal().record(operation, desk.clock.now()).map_err(|error| of_store(&error))?;
-    found.ok_or_else(|| {
-        Failure::new(Kind::User, format!("there is no operation {operation}"))
-            .hint("`lakeshift operations list --all` lists them.")
-    })
+    match (found, desk.courier.ledger()) {
+        (Some(found), _) => Ok(found),
+        (None, Some(ledger)) => {
+            let found = takeover::read(ledger, operation).await.map_err(|error| of_takeover(&error))?;
+            Ok(elsewhere(operation, found))
+        }
+        (None, None) => Err(Failure::new(Kind::User, format!("there is no operation {operation}"))
+            .hint("`lakeshift operations list --all` lists them.")),
+    }
+}
+
+/// An operation as the ledger has it. Who has it in hand in its own home is not known here.
+fn elsewhere(id: OperationId, found: Found) -> Record {
+    let is_over = found.plan.known().is_some_and(|plan| fold(plan, &found.journal).is_over());
+    let entries = found.journal.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+    Record { id, plan: found.plan, digest: found.digest, journal: found.journal, entries, owner: None, is_over }
 }
 
 fn shown(desk: &Desk, record: &Record) -> Result<ShownOperation, Failure> {
@@ -130,12 +156,15 @@ fn shown(desk: &Desk, record: &Record) -> Result<ShownOperation, Failure> {
     Ok(ShownOperation::of(record, acknowledged, desk.clock.now()))
 }
 
-fn list(desk: &Desk, all: bool, context: &mut Context<'_>) -> Result<(), Failure> {
+async fn list(desk: &Desk, all: bool, with_ledger: bool, context: &mut Context<'_>) -> Result<(), Failure> {
     let (journal, now) = (desk.journal(), desk.clock.now());
     let records = if all { journal.newest(LISTED, now) } else { journal.unfinished(now) };
     let mut operations = Vec::new();
     for record in records.map_err(|error| of_store(&error))? {
         operations.push(shown(desk, &record)?.without_journal());
+    }
+    if with_ledger {
+        operations.extend(of_other_homes(desk, all).await?);
     }
     match context.output.format {
         Format::Ndjson => operations.iter().try_for_each(|operation| context.output.document(operation)),
@@ -159,16 +188,41 @@ fn list(desk: &Desk, all: bool, context: &mut Context<'_>) -> Result<(), Failure
     }
 }
 
-fn show(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
-    let shown = shown(desk, &record(desk, operation)?)?;
+/// Those that the ledger has and this home has not.
+async fn of_other_homes(desk: &Desk, all: bool) -> Result<Vec<ShownOperation>, Failure> {
+    let Some(ledger) = desk.courier.ledger() else { return Err(desk.without_ledger("only this home can be listed")) };
+    let rows = ledger.recent().await.map_err(|trouble| of_takeover(&trouble.into()))?;
+    let now = desk.clock.now();
+    let mut shown = Vec::new();
+    for (op_id, found) in operations_of(&rows) {
+        let Ok(id) = op_id.parse::<OperationId>() else { continue };
+        if desk.journal().record(id, now).map_err(|error| of_store(&error))?.is_some() {
+            continue;
+        }
+        // Those whose beginning is older than the newest rows are read by themselves.
+        let found = match found {
+            Ok(found) => found,
+            Err(_) => takeover::read(ledger, id).await.map_err(|error| of_takeover(&error))?,
+        };
+        let (by, at) = (found.last_by.to_string(), Instant::from_timestamp_micros(found.newest_us));
+        let record = elsewhere(id, found);
+        if all || !record.is_over {
+            shown.push(ShownOperation::of(&record, u64::MAX, now).elsewhere(by, at).without_journal());
+        }
+    }
+    Ok(shown)
+}
+
+async fn show(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
+    let shown = shown(desk, &record(desk, operation).await?)?;
     match context.output.format {
         Format::Text => shown.print(context),
         Format::Json | Format::Ndjson => context.output.document(&shown),
     }
 }
 
-fn export(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
-    let record = record(desk, operation)?;
+async fn export(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Result<(), Failure> {
+    let record = record(desk, operation).await?;
     let plan = match &record.plan {
         Stored::Known(plan) => serde_json::to_value(plan)
             .map_err(|error| Failure::new(Kind::Internal, format!("the plan cannot be printed: {error}")))?,
@@ -185,6 +239,7 @@ fn export(desk: &Desk, operation: OperationId, context: &mut Context<'_>) -> Res
 async fn resume(
     mut desk: Desk,
     operations: Vec<OperationId>,
+    reason: Option<String>,
     yes: bool,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
@@ -199,7 +254,7 @@ async fn resume(
     };
     let mut failed: Option<Failure> = None;
     for operation in operations {
-        if let Err(failure) = resume_one(&mut desk, operation, yes, context).await {
+        if let Err(failure) = resume_one(&mut desk, operation, reason.as_deref(), yes, context).await {
             failed = Some(match failed {
                 None => failure,
                 Some(mut all) => {
@@ -217,16 +272,18 @@ async fn resume(
 async fn resume_one(
     desk: &mut Desk,
     operation: OperationId,
+    reason: Option<&str>,
     yes: bool,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let mut happened = desk.operator.take_up(operation).map_err(|error| of_operator(&error))?;
+    let mut happened = desk.take_up(operation, reason).await?;
     let (is_held, is_approved) = desk.operator.view(operation).map_or((false, true), |view| {
         (view.state.is_held(), view.state.approved_at.is_some() || view.state.abort.is_some())
     });
     if !is_approved {
         if !yes {
             desk.operator.release(operation).map_err(|error| of_operator(&error))?;
+            desk.farewell().await;
             return Err(Failure::new(Kind::Refused, format!("nobody has confirmed operation {operation} yet"))
                 .hint("Look at it with `lakeshift operations show`, then resume it with --yes, or abort it."));
         }
@@ -248,12 +305,13 @@ async fn abort(
     reason: Option<String>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let mut happened = desk.operator.take_up(operation).map_err(|error| of_operator(&error))?;
+    let mut happened = desk.take_up(operation, reason.as_deref()).await?;
     happened.extend(ask(&mut desk, operation, Request::Abort { reason })?);
     let asked = desk.operator.view(operation).is_none_or(|view| view.state.abort.is_some() || view.state.is_over());
     if !asked {
         desk.operator.release(operation).map_err(|error| of_operator(&error))?;
-        let why = record(&desk, operation)?.journal.last().map(|entry| entry.event.detail()).unwrap_or_default();
+        desk.farewell().await;
+        let why = record(&desk, operation).await?.journal.last().map(|entry| entry.event.detail()).unwrap_or_default();
         return Err(Failure::new(Kind::Refused, format!("operation {operation} has no way back: {why}"))
             .hint(format!("`lakeshift operations resume {operation}` lets it go on to its end.")));
     }
@@ -266,10 +324,11 @@ async fn close(
     reason: String,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let mut happened = desk.operator.take_up(operation).map_err(|error| of_operator(&error))?;
+    let mut happened = desk.take_up(operation, Some(&reason)).await?;
     let closed = ask(&mut desk, operation, Request::Close { reason })?;
     if closed.is_empty() {
         desk.operator.release(operation).map_err(|error| of_operator(&error))?;
+        desk.farewell().await;
         return Err(Failure::new(Kind::Refused, format!("operation {operation} is neither paused nor stuck"))
             .hint("Resume it or abort it; only what waits for a person can be given up."));
     }

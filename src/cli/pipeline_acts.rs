@@ -6,7 +6,7 @@ use futures::future::FutureExt;
 use super::Context;
 use super::failure::{Failure, Kind};
 use super::operate::{ActFlags, Desk, of_store};
-use super::sweep::{block_on, chosen};
+use super::sweep::block_on;
 use crate::databricks::Client;
 use crate::domain::ids::PipelineId;
 use crate::domain::inventory::ObjectKind;
@@ -87,7 +87,7 @@ pub(super) fn run(command: &PipelineCommand, context: &mut Context<'_>) -> Resul
         PipelineCommand::Start(flags) => (&flags.pipeline, &flags.act, "pipeline start"),
         PipelineCommand::Stop(flags) => (&flags.pipeline, &flags.act, "pipeline stop"),
     };
-    let desk = Desk::open(chosen(context, act.workspace.as_slice())?, context, name)?;
+    let desk = Desk::open(act.workspace.as_slice(), context, name)?;
     block_on(async {
         let in_hand = desk.journal().in_hand().map_err(|error| of_store(&error))?;
         let what = format!("pipeline {wanted}");

@@ -8,7 +8,7 @@ use futures::future::FutureExt;
 use super::Context;
 use super::failure::{Failure, Kind};
 use super::operate::{ActFlags, Desk, of_store};
-use super::sweep::{block_on, chosen};
+use super::sweep::block_on;
 use crate::databricks::{Client, RunsQuery};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::inventory::ObjectKind;
@@ -70,7 +70,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn desk(flags: &ActFlags, context: &Context<'_>, command: &str) -> Result<Desk, Failure> {
-    Desk::open(chosen(context, flags.workspace.as_slice())?, context, command)
+    Desk::open(flags.workspace.as_slice(), context, command)
 }
 
 /// The job of this id or name, if this workspace has it.

@@ -191,6 +191,14 @@ impl<S: Sql> Ledger<S> {
         Ok(rows)
     }
 
+    /// The newest rows of the audit, a screenful of screens and no more, doubles removed, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn recent(&self) -> Result<Vec<Recorded>, SqlTrouble> {
+        Ok(earliest(self.rows(Table::AuditEvent, &self.place.ask(&statements::RECENT)).await?))
+    }
+
     async fn rows(&self, table: Table, ask: &super::sql::Ask) -> Result<Vec<Recorded>, SqlTrouble> {
         self.sql.execute(ask).await?.iter().map(|row| Recorded::read(table, row)).collect()
     }

@@ -1,12 +1,15 @@
 //! Operations in the ledger: each journal entry becomes one row of the audit, and the rows that auditors read beside it;
 //! and the way back, from the audit's rows to plan and journal, by which any other home takes an operation over.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::rows::{BadRow, LedgerRow, Recorded as LedgerRecorded, Value, earliest, hash_of};
 use super::tables::Table;
 use crate::domain::Instant;
+use crate::domain::ulid::Ulid;
 use crate::operations::canonical::{Unhashable, digest_of_text};
 use crate::operations::journal::{Actor, Direction, Event, Recorded};
 use crate::operations::plan::{Plan, Stored};
@@ -53,6 +56,9 @@ struct Detail {
     seq: u64,
     at: Instant,
     by: Actor,
+    /// The process that wrote it, where that is known: of two that go on from the same entry, who took it up counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<Ulid>,
     event: Json,
     /// Only of the first entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,14 +76,19 @@ pub struct Found {
     pub journal: Vec<Recorded>,
     /// Who has written each entry, by the server's word, in the order of the entries.
     pub writers: Vec<String>,
+    /// Who was at the console when the newest entry was written.
+    pub last_by: Actor,
+    /// When the newest entry was recorded, by the server's clock, in microseconds since 1970.
+    pub newest_us: i64,
 }
 
-/// The ledger's rows of one journal entry. Pure: the same entry gives the same rows, so that it can be delivered twice.
+/// The ledger's rows of one journal entry that a process wrote. Pure: the same entry gives the same rows, so that it can be
+/// delivered twice.
 ///
 /// # Errors
 /// Never for the plans and entries that this program makes.
-pub fn rows_of(plan: &Plan, entry: &Recorded) -> Result<Vec<LedgerRow>, Unwritable> {
-    let mut rows = vec![audit(plan, entry)?];
+pub fn rows_of(plan: &Plan, entry: &Recorded, session: Option<Ulid>) -> Result<Vec<LedgerRow>, Unwritable> {
+    let mut rows = vec![audit(plan, entry, session)?];
     match &entry.event {
         Event::Planned { digest } => {
             rows.push(operation(plan, digest)?);
@@ -102,7 +113,7 @@ fn number(number: u64) -> Value {
     Value::Number(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn audit(plan: &Plan, entry: &Recorded) -> Result<LedgerRow, Unwritable> {
+fn audit(plan: &Plan, entry: &Recorded, session: Option<Ulid>) -> Result<LedgerRow, Unwritable> {
     let first = matches!(entry.event, Event::Planned { .. });
     let plan_json = if first { serde_json::from_str(&plan.canonical()?).ok() } else { None };
     let detail = Detail {
@@ -111,6 +122,7 @@ fn audit(plan: &Plan, entry: &Recorded) -> Result<LedgerRow, Unwritable> {
         seq: entry.seq,
         at: entry.at,
         by: entry.actor.clone(),
+        session,
         event: serde_json::to_value(&entry.event).unwrap_or_default(),
         plan: plan_json,
     };
@@ -203,59 +215,135 @@ fn outcome(event: &Event) -> &'static str {
     }
 }
 
+/// What the audit says when somebody goes on with an operation of another home: who, from whom, why.
+///
+/// # Errors
+/// Never for texts; the row's own check is passed on.
+pub fn taken_over(audit_id: Ulid, plan: &Plan, by: &Actor, from: &Actor, reason: &str) -> Result<LedgerRow, BadRow> {
+    let detail = serde_json::json!({"v": DETAIL_VERSION, "by": by, "from": from, "reason": reason});
+    LedgerRow::new(
+        Table::AuditEvent,
+        [
+            ("audit_id", text(audit_id.to_string())),
+            ("op_id", text(plan.id.to_string())),
+            ("verb", text("operation_taken_over")),
+            ("target", text(plan.subject.target())),
+            ("outcome", text("noted")),
+            ("detail_json", text(detail.to_string())),
+            ("client_version", text(env!("CARGO_PKG_VERSION"))),
+        ],
+    )
+}
+
 /// Plan and journal of an operation, from the audit's rows in any order, doubles included.
+///
+/// Where two processes have gone on from the same entry, the one counts that took the operation up. What the other wrote
+/// beside it came too late: it is in the audit, and not in the journal.
 ///
 /// # Errors
 /// When an entry is missing or unreadable, or the plan is not the one that was planned: such an operation is not taken over.
 pub fn journal(op_id: &str, rows: impl IntoIterator<Item = LedgerRecorded>) -> Result<Found, NoJournal> {
-    let mut rows: Vec<LedgerRecorded> = earliest(rows.into_iter().filter(|row| {
+    let mut numbered: BTreeMap<u64, Vec<(LedgerRecorded, Detail)>> = BTreeMap::new();
+    // Oldest first, so that of several who took it up at the same entry the first one counts.
+    for row in earliest(rows.into_iter().filter(|row| {
         // Beside the journal an operation may have other rows, such as a lease that was taken for it.
         row.table == Table::AuditEvent && row.text("op_id") == Some(op_id) && row.number("seq").is_some()
-    }));
-    rows.sort_by_key(|row| row.number("seq"));
-    let mut plan_json = None;
-    let mut entries = Vec::new();
-    let mut writers = Vec::new();
-    let mut foreign = false;
-    for (row, expected) in rows.iter().zip(1_u64..) {
-        let unreadable = || NoJournal::Unreadable(row.id.clone());
-        let detail = row.text("detail_json").unwrap_or_default();
-        let detail: Detail = serde_json::from_str(detail).map_err(|_| unreadable())?;
-        if detail.v != DETAIL_VERSION || detail.op_id != op_id {
-            return Err(unreadable());
-        }
-        if detail.seq != expected {
-            return Err(NoJournal::Gap(expected));
-        }
-        plan_json = plan_json.or(detail.plan);
-        writers.push(row.actor.clone());
-        match (serde_json::from_value::<Event>(detail.event.clone()), row.id.parse(), op_id.parse()) {
-            (Ok(event), Ok(event_id), Ok(op_id)) => {
-                entries.push(Recorded { op_id, seq: detail.seq, event_id, at: detail.at, actor: detail.by, event });
-            }
-            (Err(_), _, _) => foreign = true,
-            _ => return Err(unreadable()),
+    })) {
+        let detail: Option<Detail> = row.text("detail_json").and_then(|detail| serde_json::from_str(detail).ok());
+        match detail.filter(|detail| detail.v == DETAIL_VERSION && detail.op_id == op_id) {
+            Some(detail) => numbered.entry(detail.seq).or_default().push((row, detail)),
+            None => return Err(NoJournal::Unreadable(row.id)),
         }
     }
-    let Some(plan) = plan_json else {
-        return Err(if rows.is_empty() { NoJournal::Nothing(op_id.to_owned()) } else { NoJournal::Gap(1) });
-    };
-    found(&plan, entries, writers, foreign)
+    if numbered.is_empty() {
+        return Err(NoJournal::Nothing(op_id.to_owned()));
+    }
+    let mut reading = Reading::default();
+    let mut expected = 1;
+    while let Some(candidates) = numbered.remove(&expected) {
+        let Some((row, detail)) = reading.counting(candidates) else { break };
+        reading.take(op_id, row, detail)?;
+        expected += 1;
+    }
+    let has_gap = numbered.values().flatten().any(|(_, detail)| detail.session == reading.session);
+    if expected == 1 || has_gap {
+        return Err(NoJournal::Gap(expected));
+    }
+    reading.found()
 }
 
-fn found(plan: &Json, entries: Vec<Recorded>, writers: Vec<String>, foreign: bool) -> Result<Found, NoJournal> {
-    let canonical = crate::operations::canonical(plan).map_err(|_| NoJournal::OtherPlan)?;
-    let digest = digest_of_text(&canonical);
-    match entries.first().map(|entry| &entry.event) {
-        Some(Event::Planned { digest: planned }) if *planned == digest => {}
-        _ if foreign => {}
-        _ => return Err(NoJournal::OtherPlan),
+/// The operations that some rows of the audit tell of, by id; without a journal where the rows do not have all of it.
+pub fn operations_of(rows: &[LedgerRecorded]) -> BTreeMap<String, Result<Found, NoJournal>> {
+    let mut by_id: BTreeMap<String, Vec<LedgerRecorded>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.number("seq").is_some()) {
+        if let Some(op_id) = row.text("op_id") {
+            by_id.entry(op_id.to_owned()).or_default().push(row.clone());
+        }
     }
-    let stored = Stored::read(&canonical).map_err(|_| NoJournal::OtherPlan)?;
-    let version = plan["version"].as_u64();
-    let plan = if foreign { Stored::Foreign { version, json: plan.clone() } } else { stored };
-    let journal = if plan.known().is_some() { entries } else { Vec::new() };
-    Ok(Found { plan, digest, journal, writers })
+    by_id
+        .into_iter()
+        .map(|(op_id, rows)| {
+            let found = journal(&op_id, rows);
+            (op_id, found)
+        })
+        .collect()
+}
+
+/// A journal as far as it was read.
+#[derive(Default)]
+struct Reading {
+    session: Option<Ulid>,
+    plan: Option<Json>,
+    entries: Vec<Recorded>,
+    writers: Vec<String>,
+    last_by: Option<Actor>,
+    newest_us: i64,
+    foreign: bool,
+}
+
+impl Reading {
+    /// Of the entries of one number the one that counts.
+    fn counting(&self, candidates: Vec<(LedgerRecorded, Detail)>) -> Option<(LedgerRecorded, Detail)> {
+        let is_first = self.last_by.is_none();
+        let takes = |detail: &Detail| detail.session != self.session && detail.event["event"] == "taken_up";
+        let taking = candidates.iter().position(|(_, detail)| takes(detail));
+        let own = || candidates.iter().position(|(_, detail)| is_first || detail.session == self.session);
+        let index = taking.or_else(own)?;
+        candidates.into_iter().nth(index)
+    }
+
+    fn take(&mut self, op_id: &str, row: LedgerRecorded, detail: Detail) -> Result<(), NoJournal> {
+        match (serde_json::from_value::<Event>(detail.event), row.id.parse(), op_id.parse()) {
+            (Ok(event), Ok(event_id), Ok(op_id)) => {
+                let actor = detail.by.clone();
+                self.entries.push(Recorded { op_id, seq: detail.seq, event_id, at: detail.at, actor, event });
+            }
+            (Err(_), _, _) => self.foreign = true,
+            _ => return Err(NoJournal::Unreadable(row.id)),
+        }
+        self.plan = self.plan.take().or(detail.plan);
+        self.session = detail.session;
+        self.writers.push(row.actor);
+        self.last_by = Some(detail.by);
+        self.newest_us = self.newest_us.max(row.recorded_us);
+        Ok(())
+    }
+
+    fn found(self) -> Result<Found, NoJournal> {
+        let (Some(plan), Some(last_by)) = (&self.plan, self.last_by) else { return Err(NoJournal::Gap(1)) };
+        let canonical = crate::operations::canonical(plan).map_err(|_| NoJournal::OtherPlan)?;
+        let digest = digest_of_text(&canonical);
+        match self.entries.first().map(|entry| &entry.event) {
+            Some(Event::Planned { digest: planned }) if *planned == digest => {}
+            _ if self.foreign => {}
+            _ => return Err(NoJournal::OtherPlan),
+        }
+        let stored = Stored::read(&canonical).map_err(|_| NoJournal::OtherPlan)?;
+        let version = plan["version"].as_u64();
+        let plan = if self.foreign { Stored::Foreign { version, json: plan.clone() } } else { stored };
+        let journal = if plan.known().is_some() { self.entries } else { Vec::new() };
+        Ok(Found { plan, digest, journal, writers: self.writers, last_by, newest_us: self.newest_us })
+    }
 }
 
 #[cfg(test)]
@@ -315,7 +403,7 @@ mod tests {
     }
 
     fn all_rows(plan: &Plan) -> Vec<LedgerRow> {
-        entries(plan).iter().flat_map(|entry| rows_of(plan, entry).expect("rows")).collect()
+        entries(plan).iter().flat_map(|entry| rows_of(plan, entry, None).expect("rows")).collect()
     }
 
     #[test]
@@ -379,5 +467,33 @@ mod tests {
         }
         let found = journal(&plan.id.to_string(), rows).expect("found");
         assert!(found.plan.known().is_none() && found.journal.is_empty());
+    }
+
+    /// One process wrote three entries; another took it up behind the second; the first went on as if nothing were.
+    #[test]
+    fn of_two_that_go_on_the_one_counts_that_took_it_up() {
+        let plan = plan();
+        let (ana, bob) = (Ulid::new(1, 1), Ulid::new(2, 2));
+        let mut late = entries(&plan);
+        let taken = |seq: u64, event: Event| Recorded {
+            op_id: plan.id,
+            seq,
+            event_id: Ulid::new(9_000 + seq, 2),
+            at: domain::now(),
+            actor: Actor("bob@desk".to_owned()),
+            event,
+        };
+        let going_on = [taken(3, Event::TakenUp { from: None }), taken(4, Event::Unpaused)];
+        late[2].at = domain::now();
+        let of = |entries: &[Recorded], session| -> Vec<LedgerRow> {
+            entries.iter().flat_map(|entry| rows_of(&plan, entry, Some(session)).expect("rows")).collect()
+        };
+        let rows = recorded([of(&late, ana), of(&going_on, bob)].concat());
+        let found = journal(&plan.id.to_string(), rows).expect("a journal");
+        assert_eq!(found.journal, [&late[..2], &going_on[..]].concat());
+        assert_eq!(found.last_by, Actor("bob@desk".to_owned()));
+        // What is missing of the one that counts is missing.
+        let rows = recorded([of(&late, ana), of(&going_on[..1], bob), of(&[taken(5, Event::Completed)], bob)].concat());
+        assert_eq!(journal(&plan.id.to_string(), rows), Err(NoJournal::Gap(4)));
     }
 }

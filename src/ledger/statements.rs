@@ -107,6 +107,15 @@ pub const OPERATION: NamedStatement = NamedStatement::read(
     &[("op_id", "STRING")],
 );
 
+/// The newest rows of the audit: what a screen shows.
+pub const RECENT: NamedStatement = NamedStatement::read(
+    "ledger.recent",
+    "SELECT audit_id, op_id, seq, verb, target, outcome, detail_json, client_version, actor, \
+     unix_micros(recorded_at) AS recorded_at, content_hash FROM {audit_event} \
+     ORDER BY recorded_at DESC, audit_id DESC LIMIT 2000",
+    &[],
+);
+
 /// Appends a seal, unless there is one of its number: of two sealers at once the later one is refused, since both read
 /// the table that they write.
 pub const APPEND_SEAL: NamedStatement = NamedStatement::idempotent(
@@ -207,6 +216,7 @@ pub fn all() -> Vec<&'static NamedStatement> {
         &LEASE_RELEASE,
         &LEASE_HISTORY,
         &OPERATION,
+        &RECENT,
         &APPEND_SEAL,
         &SEALS,
         &SEAL_ENDS,

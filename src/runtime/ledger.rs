@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::config::dialect::ledger::{LedgerEntry, LedgerForm};
 use crate::databricks::{Client, Outcome, Statement, StatementError};
-use crate::domain::Instant;
 use crate::domain::authority::Need;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
@@ -14,16 +13,17 @@ use crate::domain::ids::WarehouseId;
 use crate::domain::permission::Governed;
 use crate::domain::request::Lane;
 use crate::domain::sql::{BadName, QualifiedName, Rows};
+use crate::domain::ulid::Ulid;
 use crate::domain::unity::Securable;
 use crate::ledger::init::{LedgerRole, Member};
-use crate::ledger::journal::{NoJournal, journal as journal_of, rows_of};
+use crate::ledger::journal::rows_of;
 use crate::ledger::lease::{self, Standing, Tenure, Tick};
 use crate::ledger::sql::Ask;
 use crate::ledger::{Happened, Ledger, LedgerRow, Place, Sql, SqlTrouble, Table};
-use crate::operations::journal::Recorded;
-use crate::operations::plan::{OperationId, Plan};
+use crate::operations::plan::Plan;
 use crate::runtime::connect::{ConnectError, Link};
-use crate::store::{self, OutboxRow};
+use crate::runtime::operator::RowsOf;
+use crate::store::OutboxRow;
 
 /// How long a statement of the ledger may take, the start of a cold warehouse included.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -37,6 +37,9 @@ pub enum NoLedger {
     /// The fleet's file has none.
     #[error("no ledger is configured")]
     NotConfigured,
+    /// The workspace through which it is reached is not of the fleet.
+    #[error("the fleet has no workspace {0}, through which the ledger is reached")]
+    NoWorkspace(String),
     /// The workspace through which it is reached cannot be spoken to.
     #[error("the ledger's workspace {workspace} cannot be reached: {source}")]
     Unreachable {
@@ -95,7 +98,7 @@ pub fn open(config: &Config, links: &[Link]) -> Result<Ledger<Warehouse>, NoLedg
     let (entry, place) = place(config)?;
     let link = links.iter().find(|link| link.workspace().name.as_str() == entry.workspace.as_str());
     let client = link
-        .ok_or(NoLedger::NotConfigured)?
+        .ok_or_else(|| NoLedger::NoWorkspace(entry.workspace.to_string()))?
         .client(Role::Ledger)
         .map_err(|source| NoLedger::Unreachable { workspace: entry.workspace.to_string(), source })?;
     let warehouse = Warehouse { client: client.in_lane(Lane::Act), id: WarehouseId::new(&entry.warehouse) };
@@ -141,22 +144,25 @@ pub fn needs(entry: &LedgerEntry, place: &Place) -> Vec<Need> {
     needs
 }
 
-/// The outbox's rows of a journal entry: what the operator writes in the transaction of the entry itself.
-pub fn outbox_rows(plan: &Plan, entry: &Recorded) -> Vec<OutboxRow> {
-    let rows = rows_of(plan, entry).unwrap_or_else(|error| {
-        tracing::error!(%error, operation = %plan.id, seq = entry.seq, "an entry cannot be told to the ledger");
-        Vec::new()
-    });
-    rows.iter().map(|row| outbox_row(row, plan, entry)).collect()
+/// The outbox's rows of the entries that a process writes: what the operator puts into the transaction of the entry itself.
+pub fn outbox_rows(session: Ulid) -> RowsOf {
+    Arc::new(move |plan, entry| {
+        let rows = rows_of(plan, entry, Some(session)).unwrap_or_else(|error| {
+            tracing::error!(%error, operation = %plan.id, seq = entry.seq, "an entry cannot be told to the ledger");
+            Vec::new()
+        });
+        rows.iter().map(|row| outbox_row(row, plan, Some(entry.seq))).collect()
+    })
 }
 
-fn outbox_row(row: &LedgerRow, plan: &Plan, entry: &Recorded) -> OutboxRow {
+/// A row on its way to the ledger, of a plan and perhaps of one entry of its journal.
+pub fn outbox_row(row: &LedgerRow, plan: &Plan, seq: Option<u64>) -> OutboxRow {
     OutboxRow {
         id: row.id.clone(),
         table: row.table.name().to_owned(),
         body: serde_json::to_string(row).unwrap_or_default(),
         operation: Some(plan.id),
-        seq: Some(entry.seq),
+        seq,
     }
 }
 
@@ -213,15 +219,23 @@ pub async fn hold<S: Sql>(
     ticks: &Ticks,
 ) -> Result<Tenure, NotHeld> {
     let mut tenure = Tenure::new(product, op_id, nonce);
+    obtain(&mut tenure, ledger, ticks).await.map(|()| tenure)
+}
+
+/// Waits until a tenure holds its lease, for a while.
+///
+/// # Errors
+/// When it is not held in the end.
+pub async fn obtain<S: Sql>(tenure: &mut Tenure, ledger: &Ledger<S>, ticks: &Ticks) -> Result<(), NotHeld> {
     let give_up = tokio::time::Instant::now() + LEASE_PATIENCE;
     loop {
-        while lease::step(&mut tenure, ledger, &|| ticks.now()).await {}
+        while lease::step(tenure, ledger, &|| ticks.now()).await {}
         let too_late = tokio::time::Instant::now() >= give_up;
         match tenure.standing(ticks.now()) {
-            Standing::Holding { .. } => return Ok(tenure),
+            Standing::Holding { .. } => return Ok(()),
             Standing::Observing { left_ms } => tokio::time::sleep(Duration::from_millis(left_ms)).await,
             Standing::HeldBy { holder, .. } if too_late => {
-                return Err(NotHeld::Held { product: product.to_owned(), holder });
+                return Err(NotHeld::Held { product: tenure.product().to_owned(), holder });
             }
             Standing::Lost(_) | Standing::Released | Standing::Releasing => {
                 return Err(NotHeld::Trouble("it was lost again at once".to_owned()));
@@ -241,127 +255,4 @@ pub async fn hold<S: Sql>(
 pub async fn give_back<S: Sql>(tenure: &mut Tenure, ledger: &Ledger<S>, ticks: &Ticks) {
     tenure.release();
     while lease::step(tenure, ledger, &|| ticks.now()).await {}
-}
-
-/// Why an operation cannot be taken over from the ledger.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAdopted {
-    /// The ledger does not answer.
-    #[error(transparent)]
-    Ledger(#[from] SqlTrouble),
-    /// What it has is no whole journal.
-    #[error(transparent)]
-    Journal(#[from] NoJournal),
-    /// Another version of this program planned it.
-    #[error(
-        "the operation was planned by another version of lakeshift: it can be shown and exported, not gone on with"
-    )]
-    Foreign,
-    /// The local journal.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-}
-
-/// Brings an operation of another home into this one's journal, where the operator takes it up: plan and entries as the
-/// ledger has them. Nothing is written to the ledger, which has all of it. An operation that is here already stays as it is.
-///
-/// # Errors
-/// When it is not whole, not of this version, or its subject is in hand here.
-pub async fn adopt<S: Sql>(
-    ledger: &Ledger<S>,
-    journal: &mut store::Journal,
-    operation: OperationId,
-    now: Instant,
-) -> Result<(), NotAdopted> {
-    if journal.record(operation, now)?.is_some() {
-        return Ok(());
-    }
-    let rows = ledger.operation(&operation.to_string()).await?;
-    let found = journal_of(&operation.to_string(), rows)?;
-    let plan = found.plan.known().ok_or(NotAdopted::Foreign)?;
-    journal.begin(plan, &found.journal, &[], now)?;
-    Ok(journal.release(operation)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::fixture::now;
-    use crate::domain::sql::{Column, Fault};
-    use crate::domain::ulid::Ulid;
-    use crate::operations::fixture;
-    use crate::operations::journal::{Actor, Direction, Event};
-
-    /// A ledger that answers every question with the same rows of the audit.
-    struct Audit(Vec<LedgerRow>);
-
-    impl Sql for Audit {
-        async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
-            if ask.named.name != "ledger.operation" {
-                return Err(SqlTrouble { message: "no".into(), fault: Fault::Other, happened: Happened::No });
-            }
-            let mut names: Vec<String> = Table::AuditEvent.spec().columns.iter().map(|c| c.name.to_owned()).collect();
-            names.extend(["actor", "recorded_at", "content_hash"].map(str::to_owned));
-            let cell = |row: &LedgerRow, name: &str| match name {
-                "actor" => Some("ana@example.test".to_owned()),
-                "recorded_at" => Some("7".to_owned()),
-                "content_hash" => Some(row.content_hash.clone()),
-                _ => row.columns.get(name).cloned().flatten(),
-            };
-            let cells = self.0.iter().map(|row| names.iter().map(|name| cell(row, name)).collect()).collect();
-            let column = |name: &String| Column { name: name.clone(), type_text: "STRING".into() };
-            Ok(Rows { statement: "s".into(), columns: names.iter().map(column).collect(), cells })
-        }
-    }
-
-    fn planned() -> (Plan, Vec<Recorded>) {
-        let plan = crate::operations::cancel::plan(&fixture::planning(), &fixture::active_run()).expect("a plan");
-        let events = [
-            Event::Planned { digest: plan.digest().expect("a digest") },
-            Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: now() },
-        ];
-        let entry = |(event, seq): (Event, u64)| Recorded {
-            op_id: plan.id,
-            seq,
-            event_id: Ulid::new(1_000 + seq, 1),
-            at: now(),
-            actor: Actor("ana@laptop".to_owned()),
-            event,
-        };
-        let entries = events.into_iter().zip(1..).map(entry).collect();
-        (plan, entries)
-    }
-
-    fn audit(plan: &Plan, entries: &[Recorded]) -> Ledger<Audit> {
-        let rows = entries.iter().flat_map(|entry| outbox_rows(plan, entry));
-        let rows = rows.filter(|row| row.table == "audit_event");
-        let rows = rows.map(|row| serde_json::from_str(&row.body).expect("a row")).collect();
-        Ledger::new(Audit(rows), Place::new("ops", "release", false).expect("names"))
-    }
-
-    #[tokio::test]
-    async fn another_home_goes_on_with_what_the_ledger_has() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut journal = store::Journal::open(folder.path(), Ulid::new(1, 1), "bob@desk").expect("opens");
-        let (plan, entries) = planned();
-        let ledger = audit(&plan, &entries);
-        for _ in 0..2 {
-            adopt(&ledger, &mut journal, plan.id, now()).await.expect("adopted");
-        }
-        let record = journal.record(plan.id, now()).expect("reads").expect("it is here");
-        assert_eq!((record.plan.known(), &record.journal), (Some(&plan), &entries));
-        assert_eq!(journal.waiting().expect("counts").rows, 0, "the ledger has it all");
-        assert_eq!(journal.take(plan.id, now()).expect("free to take"), None);
-    }
-
-    #[tokio::test]
-    async fn half_a_journal_is_not_gone_on_with() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut journal = store::Journal::open(folder.path(), Ulid::new(1, 1), "bob@desk").expect("opens");
-        let (plan, entries) = planned();
-        let ledger = audit(&plan, &entries[1..]);
-        let error = adopt(&ledger, &mut journal, plan.id, now()).await.expect_err("the plan is not there");
-        assert!(matches!(error, NotAdopted::Journal(NoJournal::Gap(1))), "{error}");
-        assert!(journal.record(plan.id, now()).expect("reads").is_none());
-    }
 }

@@ -3,9 +3,11 @@
 pub mod acts;
 pub mod authority;
 pub mod cache;
+pub mod captain;
 pub mod clock;
 pub mod connect;
 pub mod console;
+pub mod courier;
 pub mod delivery;
 pub mod entropy;
 pub mod keeper;
@@ -15,3 +17,4 @@ pub mod poller;
 pub mod recording;
 pub mod session;
 pub mod statements;
+pub mod takeover;

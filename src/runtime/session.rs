@@ -22,13 +22,15 @@ use crate::keymap::KeymapError;
 use crate::operations::journal::Actor;
 use crate::runtime::acts::{self, Acts, Shop};
 use crate::runtime::cache::Cache;
+use crate::runtime::captain::Fenced;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, Reach, connect};
 use crate::runtime::console::{self, Ended, Feeder, Parts};
+use crate::runtime::courier::Courier;
 use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::keeper::Keeper;
 use crate::runtime::ledger::{self, NoLedger, outbox_rows};
-use crate::runtime::operator::{self, CrashingJournal, Operator, Workspaces, no_rows};
+use crate::runtime::operator::{self, CrashingJournal, Operator, Workspaces, World, no_rows};
 use crate::runtime::poller::schedule::Pace;
 use crate::runtime::poller::sweeper::TierOf;
 use crate::runtime::poller::{Polled, Poller, PollerOptions};
@@ -175,26 +177,32 @@ impl Session<'_> {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("nothing can be done without a journal: {error}{cause}")
         })?;
-        let ledger = match ledger::open(self.config, links) {
-            Ok(ledger) => Some(ledger),
-            Err(NoLedger::NotConfigured) => None,
+        let session = journal.session().id;
+        let (courier, no_ledger) = match ledger::open(self.config, links) {
+            Ok(ledger) => (Courier::new(ledger, clock.clone(), session), None),
+            Err(NoLedger::NotConfigured) => (Courier::none(), None),
             Err(error) => {
                 let why = format!("the ledger cannot be used: {error}");
-                let _ = out.try_send(Message { at: clock.now(), fact: Fact::EffectFailed(why) });
-                None
+                let _ = out.try_send(Message { at: clock.now(), fact: Fact::EffectFailed(why.clone()) });
+                (Courier::none(), Some(why))
             }
         };
+        let world: Arc<dyn World> = Arc::new(Workspaces::of(links));
         let operator = Operator::new(operator::Parts {
             journal: CrashingJournal::new(journal, self.environment),
-            world: Arc::new(Workspaces::of(links)),
+            world: match courier.fence() {
+                Some(fence) => Arc::new(Fenced { world, fence }),
+                None => world,
+            },
             clock: clock.clone(),
             ids: Box::new(ids),
             actor: Actor(who.clone()),
-            rows: if self.config.fleet.ledger.is_some() { Arc::new(outbox_rows) } else { no_rows() },
+            rows: if self.config.fleet.ledger.is_some() { outbox_rows(session) } else { no_rows() },
         });
+        let actor = Actor(who.clone());
         let shop = Shop::of(self.config, links, Actor(who), clock.clone(), Box::new(SystemIds::default()));
         let (shop, clock, out) = (Arc::new(shop), clock.clone(), out.clone());
-        Ok(Acts::start(acts::Parts { operator, shop, ledger, clock, out }))
+        Ok(Acts::start(acts::Parts { operator, shop, courier, no_ledger, actor, clock, out }))
     }
 
     /// One complete sweep of all workspaces at once, for subcommands that print and end. What a workspace could not tell

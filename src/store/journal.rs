@@ -75,7 +75,7 @@ CREATE INDEX delivered_of ON outbox (op_id, acknowledged_at, seq);
 pub struct Journal {
     pub(super) connection: Connection,
     session: Session,
-    sessions: PathBuf,
+    pub(super) sessions: PathBuf,
 }
 
 /// Who has an operation in hand.
@@ -152,11 +152,7 @@ impl Journal {
         let who = self.session.who.clone();
         let session = self.session.id.to_string();
         let transaction = self.write("begin the operation")?;
-        for other in in_hand(&transaction)? {
-            if collides(plan.kind, &plan.subject, &other) {
-                return Err(Error::Collides { operation: other.operation, kind: other.kind });
-            }
-        }
+        collision(&transaction, plan)?;
         let id = plan.id.to_string();
         let operation = "INSERT INTO operations (op_id, plan, digest) VALUES (?1, ?2, ?3)";
         transaction.execute(operation, params![id, text, digest]).map_err(&attempt)?;
@@ -338,12 +334,18 @@ impl Journal {
     }
 
     /// Immediate: of two processes that want to write, one waits for the other instead of failing in the middle.
-    fn write(&mut self, what: &'static str) -> Result<Transaction<'_>, Error> {
+    pub(super) fn write(&mut self, what: &'static str) -> Result<Transaction<'_>, Error> {
         self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(what))
     }
 }
 
-fn insert(connection: &Connection, entries: &[Recorded]) -> Result<(), Error> {
+/// Refuses a plan that an unfinished operation on the same subject excludes.
+pub(super) fn collision(connection: &Connection, plan: &Plan) -> Result<(), Error> {
+    let other = in_hand(connection)?.into_iter().find(|other| collides(plan.kind, &plan.subject, other));
+    other.map_or(Ok(()), |other| Err(Error::Collides { operation: other.operation, kind: other.kind }))
+}
+
+pub(super) fn insert(connection: &Connection, entries: &[Recorded]) -> Result<(), Error> {
     let attempt = failed("append to the journal");
     let sql = "INSERT INTO journal (op_id, seq, event_id, recorded_at, entry) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
@@ -361,7 +363,7 @@ fn newest(connection: &Connection, operation: OperationId) -> Result<u64, Error>
     newest.map(unsigned).map_err(failed("read the journal"))
 }
 
-fn owner(connection: &Connection, operation: OperationId) -> Result<Option<Owner>, Error> {
+pub(super) fn owner(connection: &Connection, operation: OperationId) -> Result<Option<Owner>, Error> {
     let sql = "SELECT session, who, taken_at, beat_at FROM owners WHERE op_id = ?1";
     let found = connection.query_row(sql, [operation.to_string()], |row| {
         let at = |ms: i64| instant(ms).unwrap_or_default();
@@ -373,7 +375,7 @@ fn owner(connection: &Connection, operation: OperationId) -> Result<Option<Owner
     }))
 }
 
-fn health(owner: &Owner, us: Ulid, sessions: &Path, now: Instant) -> Health {
+pub(super) fn health(owner: &Owner, us: Ulid, sessions: &Path, now: Instant) -> Health {
     if owner.session == us {
         Health::Us
     } else if session::is_gone(sessions, owner.session) {

@@ -5,6 +5,7 @@
 //! Nothing is ever dropped silently: a cache that cannot be read is set aside under another name, a file of a newer version
 //! is left alone, and both are told.
 
+pub mod adoption;
 mod codec;
 pub mod journal;
 pub mod outbox;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+pub use adoption::Adopted;
 pub use journal::{Health, Journal, Owner, Record};
 pub use outbox::{OutboxRow, Waiting};
 pub use write::Written;

@@ -71,6 +71,7 @@ fn ledger(context: &Context<'_>) -> Result<(Config, Ledger<Warehouse>), Failure>
 fn no_ledger(error: &NoLedger) -> Failure {
     let (kind, hint) = match error {
         NoLedger::NotConfigured => (Kind::Config, "Add [ledger] to the fleet's file; config.example.toml shows it."),
+        NoLedger::NoWorkspace(_) => (Kind::Config, "Correct `workspace` of [ledger]."),
         NoLedger::Place(_) => (Kind::Config, "Correct `catalog` and `schema` of [ledger]."),
         NoLedger::Unreachable { .. } => (Kind::Auth, "Give [auth] a `ledger` or `reader` entry for that workspace."),
     };

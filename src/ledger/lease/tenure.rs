@@ -14,6 +14,7 @@ pub const MARGIN_MS: u64 = 20_000;
 pub const RENEW_MS: u64 = 30_000;
 
 /// How long whoever takes a lease that was not given back only observes: statements of the last holder may be in flight.
+/// Who goes on with the holder's own operation does not: its journal tells what may be.
 pub const GRACE_MS: u64 = 30_000;
 
 /// The same for a lease that was taken from its holder in an emergency: one statement's time-out.
@@ -282,11 +283,11 @@ impl Tenure {
             Order::Look => {}
             Order::Acquire { .. } => {
                 let clean = self.seen.as_ref().is_some_and(LeaseRow::is_clean);
-                self.grace_ms = if clean { 0 } else { GRACE_MS };
+                self.grace_ms = if clean || self.goes_on() { 0 } else { GRACE_MS };
                 self.must_look = true;
             }
             Order::Steal { .. } => {
-                self.grace_ms = STEAL_GRACE_MS;
+                self.grace_ms = if self.goes_on() { 0 } else { STEAL_GRACE_MS };
                 self.must_look = true;
             }
             Order::Renew { .. } => self.must_look = true,
@@ -295,6 +296,12 @@ impl Tenure {
                 self.released_once = true;
             }
         }
+    }
+
+    /// Whether it was last held for the very operation that this tenure goes on with. What its holder may still have in
+    /// flight is in that operation's journal, as a doubt that is waited out there: nothing else needs to be observed.
+    fn goes_on(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.op_id.as_deref() == Some(self.op_id.as_str()))
     }
 
     /// A change was answered, or failed. Neither proves anything; the row is read next.

@@ -121,12 +121,21 @@ pub(super) struct Told {
     snapshot: OperationsSnapshot,
 }
 
+/// How the ledger is now.
+#[derive(Clone, Copy)]
+pub(super) struct LedgerNow<'a> {
+    /// How delivery stands; none where no ledger can be spoken to.
+    pub(super) delivery: Option<&'a DeliveryState>,
+    /// Why there is none although one is configured.
+    pub(super) no_ledger: Option<&'a str>,
+}
+
 /// How all operations stand, if that differs from what was told last.
 pub(super) fn snapshot<J: Book + Journal>(
     operator: &Operator<J>,
     told: &mut Option<Told>,
     moved: bool,
-    delivery: Option<&DeliveryState>,
+    ledger: LedgerNow<'_>,
     now: Instant,
 ) -> Result<Option<OperationsSnapshot>, store::Error> {
     let journal = operator.journal();
@@ -148,10 +157,13 @@ pub(super) fn snapshot<J: Book + Journal>(
     let operations: Result<Vec<_>, _> = records.into_iter().map(|record| view(journal, record)).collect();
     let waiting = journal.waits()?;
     let ledger = LedgerStanding {
-        configured: delivery.is_some(),
+        configured: ledger.delivery.is_some() || ledger.no_ledger.is_some(),
         waiting: waiting.rows,
         oldest_at: waiting.oldest_at,
-        trouble: delivery.and_then(|delivery| delivery.trouble.clone()),
+        trouble: ledger
+            .delivery
+            .and_then(|delivery| delivery.trouble.clone())
+            .or_else(|| ledger.no_ledger.map(crate::domain::text::line)),
     };
     let snapshot = OperationsSnapshot { operations: operations?, ledger };
     let is_news = told.as_ref().is_none_or(|told| told.snapshot != snapshot);

@@ -23,12 +23,17 @@ pub use self::prepare::Shop;
 use crate::app::act::{Answer, Ask, Order, Steer};
 use crate::app::{Fact, Message};
 use crate::domain::clock::Clock;
-use crate::ledger::Ledger;
 use crate::operations::engine::Request;
+use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
-use crate::runtime::delivery::{Delivery, Loaded, Outbox, Sent};
+use crate::runtime::captain::needs_lease;
+use crate::runtime::courier::Courier;
+use crate::runtime::delivery::Outbox;
+use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::ledger::Warehouse;
 use crate::runtime::operator::{self, Journal, Operator};
+use crate::runtime::takeover::{self, Adopts, Here, Inquiry, NotTaken};
+use crate::store::Health;
 
 /// Orders that may wait: a person gives one at a time.
 const WAITING: usize = 64;
@@ -39,6 +44,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The longest that the end of the console waits for an answer that is under way. What is still open then is unknown, and
 /// whoever takes the operation up looks for it.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// The longest that the end of the console waits for the ledger.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// The way to the task.
 pub struct Acts {
@@ -52,8 +60,12 @@ pub struct Parts<J> {
     pub operator: Operator<J>,
     /// Plans them.
     pub shop: Arc<Shop>,
-    /// Where the outbox goes; none where no ledger is configured.
-    pub ledger: Option<Ledger<Warehouse>>,
+    /// The way to the ledger.
+    pub courier: Courier<Warehouse>,
+    /// Why the ledger cannot be used although one is configured.
+    pub no_ledger: Option<String>,
+    /// Who is at the console.
+    pub actor: Actor,
     /// Local time.
     pub clock: Arc<dyn Clock>,
     /// Where facts go.
@@ -62,12 +74,12 @@ pub struct Parts<J> {
 
 impl Acts {
     /// Starts the task. Needs a tokio runtime.
-    pub fn start<J: Book + Journal + Outbox + Send + 'static>(parts: Parts<J>) -> Self {
+    pub fn start<J: Book + Journal + Outbox + Adopts + Send + 'static>(parts: Parts<J>) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
         let tasks = TaskTracker::new();
-        let Parts { operator, shop, ledger, clock, out } = parts;
-        let (preparing, delivery) = (FuturesUnordered::new(), ledger.map(Delivery::new));
-        let hands = Hands { operator, shop, clock, out, preparing, delivery, parcel: None, told: None };
+        let Parts { operator, shop, courier, no_ledger, actor, clock, out } = parts;
+        let (preparing, asking) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let hands = Hands { operator, shop, courier, no_ledger, actor, clock, out, preparing, asking, told: None };
         tasks.spawn(hands.work(waiting));
         tasks.close();
         Self { orders, tasks }
@@ -91,18 +103,29 @@ struct Hands<J> {
     clock: Arc<dyn Clock>,
     out: mpsc::Sender<Message>,
     preparing: FuturesUnordered<BoxFuture<'static, (u64, Answer)>>,
-    delivery: Option<Delivery<Warehouse>>,
-    /// Rows on their way to the ledger: one parcel at a time.
-    parcel: Option<BoxFuture<'static, Sent>>,
+    courier: Courier<Warehouse>,
+    no_ledger: Option<String>,
+    actor: Actor,
+    /// Operations that are to be steered, and of which the ledger is asked first whether another home has gone on with them.
+    asking: FuturesUnordered<BoxFuture<'static, Asked>>,
     told: Option<follow::Told>,
 }
 
-impl<J: Book + Journal + Outbox> Hands<J> {
+/// What the ledger said of an operation that is to be steered.
+struct Asked {
+    operation: OperationId,
+    steer: Steer,
+    reason: Option<String>,
+    inquiry: Result<Inquiry, NotTaken>,
+}
+
+impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
     async fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let idle = self.operator.is_idle();
+            let (idle, now) = (self.operator.is_idle(), self.clock.now());
+            self.courier.start(&self.operator, now);
             tokio::select! {
                 biased;
                 order = orders.recv() => match order {
@@ -112,18 +135,20 @@ impl<J: Book + Journal + Outbox> Hands<J> {
                 Some((number, answer)) = self.preparing.next(), if !self.preparing.is_empty() => {
                     self.say(Fact::Answered { number, answer }).await;
                 }
+                Some(asked) = self.asking.next(), if !self.asking.is_empty() => self.answered(asked).await,
+                came = self.courier.next(now) => {
+                    for happened in self.courier.take(came, &mut self.operator, self.clock.now()) {
+                        if let operator::Happened::Lost { operation, why } = happened {
+                            self.say(Fact::OrderFailed { operation, why: format!("it was let go: {why}") }).await;
+                        }
+                    }
+                    self.tell(true).await;
+                }
                 happened = self.operator.step(), if !idle => {
                     drop(happened);
                     self.tell(true).await;
                 }
-                sent = landed(&mut self.parcel) => {
-                    self.delivered(sent);
-                    self.tell(true).await;
-                }
-                _ = look.tick() => {
-                    self.deliver();
-                    self.tell(false).await;
-                }
+                _ = look.tick() => self.tell(false).await,
             }
         }
         self.leave().await;
@@ -160,10 +185,68 @@ impl<J: Book + Journal + Outbox> Hands<J> {
     }
 
     async fn steer(&mut self, operation: OperationId, steer: Steer, reason: Option<String>) {
+        match self.here(operation) {
+            Ok(Some(here)) => self.ask_ledger(operation, steer, reason, here).await,
+            Ok(None) => self.steer_now(operation, steer, reason).await,
+            Err(error) => self.fail(operation, &error).await,
+        }
+    }
+
+    async fn steer_now(&mut self, operation: OperationId, steer: Steer, reason: Option<String>) {
         if let Err(error) = self.steered(operation, steer, reason) {
             self.fail(operation, &error).await;
         }
         self.tell(true).await;
+    }
+
+    /// What is known here of an operation of which the ledger must be asked first; none if it need not be.
+    fn here(&self, operation: OperationId) -> Result<Option<Here>, operator::Error> {
+        if self.operator.view(operation).is_some() {
+            return Ok(None);
+        }
+        let Some(record) = self.operator.journal().record(operation, self.clock.now())? else {
+            return Ok(Some(Here::default()));
+        };
+        let Some(plan) = record.plan.known().filter(|plan| needs_lease(plan) && !record.is_over) else {
+            return Ok(None);
+        };
+        let ended = match record.owner {
+            // Refused by name when it is taken up.
+            Some((_, Health::Alive)) => return Ok(None),
+            Some((owner, Health::Gone)) => Some(owner.session),
+            _ => None,
+        };
+        Ok(Some(Here { plan: Some(plan.clone()), ended }))
+    }
+
+    async fn ask_ledger(&mut self, operation: OperationId, steer: Steer, reason: Option<String>, here: Here) {
+        let ledger = self.courier.ledger().cloned();
+        let (Some(ledger), Some(captain)) = (ledger, self.courier.captain()) else {
+            let why = self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned());
+            let why = format!("another home may have gone on with it, and {why}");
+            return self.say(Fact::OrderFailed { operation, why }).await;
+        };
+        let (ticks, nonce) = (captain.ticks(), captain.nonce());
+        self.asking.push(Box::pin(async move {
+            let inquiry = takeover::inquire(&ledger, &ticks, operation, &nonce, here).await;
+            Asked { operation, steer, reason, inquiry }
+        }));
+    }
+
+    async fn answered(&mut self, asked: Asked) {
+        let Asked { operation, steer, reason, inquiry } = asked;
+        let now = self.clock.now();
+        let settled = inquiry.and_then(|mut inquiry| {
+            if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
+                captain.has(operation, tenure);
+            }
+            let audit_id = SystemIds::default().ulid(now);
+            takeover::settle(self.operator.journal_mut(), &inquiry, &self.actor, reason.as_deref(), audit_id, now)
+        });
+        match settled {
+            Ok(_) => self.steer_now(operation, steer, reason).await,
+            Err(error) => self.say(Fact::OrderFailed { operation, why: chain(&error) }).await,
+        }
     }
 
     fn steered(&mut self, operation: OperationId, steer: Steer, reason: Option<String>) -> Result<(), operator::Error> {
@@ -182,30 +265,6 @@ impl<J: Book + Journal + Outbox> Hands<J> {
         self.say(Fact::OrderFailed { operation, why: chain(error) }).await;
     }
 
-    /// Sends what waits for the ledger, one parcel at a time. Nobody waits here for its answer.
-    fn deliver(&mut self) {
-        let (Some(delivery), None) = (&mut self.delivery, &self.parcel) else { return };
-        match delivery.load(self.operator.journal(), self.clock.now()) {
-            Ok(Loaded::Parcel(parcel)) => {
-                let ledger = delivery.ledger().clone();
-                self.parcel = Some(Box::pin(async move { parcel.send(&ledger).await }));
-            }
-            Ok(Loaded::Nothing(_)) => {}
-            Err(error) => tracing::warn!(%error, "the outbox could not be read"),
-        }
-    }
-
-    fn delivered(&mut self, sent: Sent) {
-        self.parcel = None;
-        let now = self.clock.now();
-        if let Some(delivery) = &mut self.delivery
-            && let Err(error) = delivery.landed(self.operator.journal_mut(), sent, now)
-        {
-            tracing::warn!(%error, "what the ledger has could not be noted");
-        }
-        self.deliver();
-    }
-
     /// Tells how all operations stand, if anything changed.
     async fn tell(&mut self, moved: bool) {
         for operation in self.operator.in_hand() {
@@ -215,8 +274,8 @@ impl<J: Book + Journal + Outbox> Hands<J> {
             }
         }
         let now = self.clock.now();
-        match follow::snapshot(&self.operator, &mut self.told, moved, self.delivery.as_ref().map(Delivery::state), now)
-        {
+        let ledger = follow::LedgerNow { delivery: self.courier.delivery(), no_ledger: self.no_ledger.as_deref() };
+        match follow::snapshot(&self.operator, &mut self.told, moved, ledger, now) {
             Ok(Some(snapshot)) => self.say(Fact::OperationsAdvanced(Arc::new(snapshot))).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the journal could not be read"),
@@ -243,14 +302,16 @@ impl<J: Book + Journal + Outbox> Hands<J> {
                 tracing::warn!(%operation, %error, "an operation could not be let go");
             }
         }
-    }
-}
-
-/// The end of the parcel that is under way; never without one.
-async fn landed(parcel: &mut Option<BoxFuture<'static, Sent>>) -> Sent {
-    match parcel {
-        Some(parcel) => parcel.await,
-        None => std::future::pending().await,
+        // What the ledger does not take in time stays in the outbox, and a lease ends by itself.
+        let parted = async {
+            self.courier.start(&self.operator, self.clock.now());
+            while self.courier.is_leaving() || self.courier.is_sending() {
+                let came = self.courier.next(self.clock.now()).await;
+                self.courier.take(came, &mut self.operator, self.clock.now());
+                self.courier.start(&self.operator, self.clock.now());
+            }
+        };
+        let _ = tokio::time::timeout(PARTING, parted).await;
     }
 }
 

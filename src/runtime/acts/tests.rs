@@ -84,7 +84,18 @@ impl Home {
             rows: no_rows(),
         });
         let shop = Arc::new(Shop::nowhere(Actor(who.to_owned()), Arc::clone(&clock), Box::new(Counted(number << 48))));
-        Console { acts: Acts::start(Parts { operator, shop, ledger: None, clock, out }), facts }
+        Console {
+            acts: Acts::start(Parts {
+                operator,
+                shop,
+                courier: Courier::none(),
+                no_ledger: None,
+                actor: Actor(who.to_owned()),
+                clock,
+                out,
+            }),
+            facts,
+        }
     }
 }
 

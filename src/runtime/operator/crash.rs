@@ -61,7 +61,8 @@ impl<J> CrashingJournal<J> {
         &mut self.inner
     }
 
-    fn around<T>(&mut self, what: &str, write: impl FnOnce(&mut J) -> T) -> T {
+    /// A write of the journal, with a crash point before and after it.
+    pub fn around<T>(&mut self, what: &str, write: impl FnOnce(&mut J) -> T) -> T {
         pass(self.wanted, &format!("before {what}"));
         let written = write(&mut self.inner);
         pass(self.wanted, &format!("after {what}"));

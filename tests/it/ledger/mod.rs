@@ -6,6 +6,7 @@ mod delivery;
 mod installation;
 mod lease;
 mod seal;
+mod takeover;
 
 use std::sync::{Arc, Mutex};
 

@@ -1,0 +1,191 @@
+//! The courier: everything that goes between the operator and the ledger while operations are driven: the outbox there, and
+//! the leases. One for the console and one for each subcommand that acts; without a ledger it has nothing to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::domain::Instant;
+use crate::domain::clock::Clock;
+use crate::domain::ulid::Ulid;
+use crate::ledger::{Ledger, Sql};
+use crate::operations::plan::OperationId;
+use crate::runtime::captain::{Captain, Fence, Returned, needs_lease, product};
+use crate::runtime::delivery::{Delivery, DeliveryState, Loaded, Outbox, Sent};
+use crate::runtime::ledger::Ticks;
+use crate::runtime::operator::{Happened, Journal, Operator};
+
+/// The shortest sleep: what is due is started by the caller, not by waking again and again.
+const SHORTEST: Duration = Duration::from_millis(20);
+
+/// See the module's page.
+pub struct Courier<S>(Option<Way<S>>);
+
+struct Way<S> {
+    delivery: Delivery<S>,
+    captain: Captain<S>,
+    /// Rows on their way: one parcel at a time.
+    parcel: Option<BoxFuture<'static, Sent>>,
+    /// A lease's question on its way: one at a time.
+    errand: Option<BoxFuture<'static, Returned>>,
+}
+
+/// What came back.
+pub enum Came {
+    /// Rows that were sent.
+    Sent(Sent),
+    /// A lease that was asked about.
+    Returned(Returned),
+    /// A lease was lost.
+    Lost(Vec<(OperationId, String)>),
+    /// It is time to look what is due.
+    Woke,
+}
+
+impl<S: Sql + Clone + 'static> Courier<S> {
+    /// One without a ledger.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// One between a process and a ledger.
+    pub fn new(ledger: Ledger<S>, clock: Arc<dyn Clock>, session: Ulid) -> Self {
+        let captain = Captain::new(ledger.clone(), Arc::new(Ticks::new(clock)), session);
+        Self(Some(Way { delivery: Delivery::new(ledger), captain, parcel: None, errand: None }))
+    }
+
+    /// The ledger, if there is one.
+    pub fn ledger(&self) -> Option<&Ledger<S>> {
+        self.0.as_ref().map(|way| way.delivery.ledger())
+    }
+
+    /// What this process holds, for the world behind it.
+    pub fn fence(&self) -> Option<Fence> {
+        self.0.as_ref().map(|way| way.captain.fence())
+    }
+
+    /// Who holds the leases.
+    pub fn captain(&mut self) -> Option<&mut Captain<S>> {
+        self.0.as_mut().map(|way| &mut way.captain)
+    }
+
+    /// How delivery stands; none without a ledger.
+    pub fn delivery(&self) -> Option<&DeliveryState> {
+        self.0.as_ref().map(|way| way.delivery.state())
+    }
+
+    /// Makes the next attempt to deliver now, however long the pause.
+    pub fn hurry(&mut self) {
+        if let Some(way) = &mut self.0 {
+            way.delivery.hurry();
+        }
+    }
+
+    /// Whether rows are on their way.
+    pub fn is_sending(&self) -> bool {
+        self.0.as_ref().is_some_and(|way| way.parcel.is_some())
+    }
+
+    /// Whether a lease is still to be given back.
+    pub fn is_leaving(&self) -> bool {
+        self.0.as_ref().is_some_and(|way| way.captain.is_leaving())
+    }
+
+    /// Starts what is due: rows that wait, leases that operations in hand need, leases that none needs any more.
+    pub fn start<J: Journal + Outbox>(&mut self, operator: &Operator<J>, now: Instant) {
+        let Some(way) = &mut self.0 else { return };
+        let mut needing = Vec::new();
+        for operation in operator.in_hand() {
+            let Some(view) = operator.view(operation) else { continue };
+            if needs_lease(view.plan) && !view.state.is_over() {
+                way.captain.want(operation, product(view.plan));
+                needing.push(operation);
+            }
+        }
+        way.captain.keep_only(&needing);
+        if way.errand.is_none() {
+            way.errand = way.captain.load();
+        }
+        if way.parcel.is_none() {
+            match way.delivery.load(operator.journal(), now) {
+                Ok(Loaded::Parcel(parcel)) => {
+                    let ledger = way.delivery.ledger().clone();
+                    way.parcel = Some(Box::pin(async move { parcel.send(&ledger).await }));
+                }
+                Ok(Loaded::Nothing(_)) => {}
+                Err(error) => tracing::warn!(%error, "the outbox could not be read"),
+            }
+        }
+    }
+
+    /// Waits until something came back, or something may be due. Dropped at any time, it loses nothing.
+    pub async fn next(&mut self, now: Instant) -> Came {
+        let Some(Way { delivery, captain, parcel, errand }) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        let of_leases = if errand.is_none() { captain.wakes_in() } else { None };
+        let retry_at = if parcel.is_none() { delivery.state().retry_at } else { None };
+        let of_delivery = retry_at.map(|at| (at - now).to_std().unwrap_or_default());
+        let wakes_in = of_leases.into_iter().chain(of_delivery).min();
+        // A process that stood still learns first of all what it has lost.
+        let lost = std::future::poll_fn(|_| match captain.lost() {
+            lost if lost.is_empty() => std::task::Poll::Pending,
+            lost => std::task::Poll::Ready(lost),
+        });
+        tokio::select! {
+            biased;
+            lost = lost => Came::Lost(lost),
+            returned = landed(errand) => {
+                *errand = None;
+                Came::Returned(returned)
+            }
+            sent = landed(parcel) => {
+                *parcel = None;
+                Came::Sent(sent)
+            }
+            () = wake(wakes_in) => Came::Woke,
+        }
+    }
+
+    /// Notes what came back. An operation whose lease was lost leaves the operator's hands.
+    pub fn take<J: Journal + Outbox>(&mut self, came: Came, operator: &mut Operator<J>, now: Instant) -> Vec<Happened> {
+        let Some(way) = &mut self.0 else { return Vec::new() };
+        match came {
+            Came::Returned(returned) => way.captain.landed(returned),
+            Came::Sent(sent) => {
+                if let Err(error) = way.delivery.landed(operator.journal_mut(), sent, now) {
+                    tracing::warn!(%error, "what the ledger has could not be noted");
+                }
+            }
+            Came::Lost(_) | Came::Woke => {}
+        }
+        let mut happened = Vec::new();
+        for (operation, why) in way.captain.lost() {
+            if operator.in_hand().contains(&operation) {
+                if let Err(error) = operator.release(operation) {
+                    tracing::warn!(%operation, %error, "an operation could not be let go");
+                }
+                happened.push(Happened::Lost { operation, why });
+            }
+        }
+        // What is lost is over; whoever takes the operation up again begins another tenure.
+        let kept: Vec<OperationId> = operator.in_hand();
+        way.captain.keep_only(&kept);
+        happened
+    }
+}
+
+async fn landed<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
+    match under_way {
+        Some(under_way) => under_way.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wake(wakes_in: Option<Duration>) {
+    match wakes_in {
+        Some(wakes_in) => tokio::time::sleep(wakes_in.max(SHORTEST)).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,97 @@
+//! Operations of another home: what the shared ledger has of one becomes this journal's own.
+//!
+//! Where both go on from the same entry, the ledger's account counts: whoever took the operation up there had the right to
+//! go on, and what stands here beyond that entry is dropped, its outbox with it.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codec::{ms, signed};
+use super::journal::{Health, Journal, collision, health, insert, owner};
+use super::{Error, failed};
+use crate::domain::Instant;
+use crate::domain::ulid::Ulid;
+use crate::operations::journal::Recorded;
+use crate::operations::plan::{OperationId, Plan};
+
+/// What adopting an operation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// This journal had all that the ledger has, and perhaps more.
+    Known,
+    /// It was brought here, or this journal was brought to what the ledger has.
+    Brought,
+}
+
+impl Journal {
+    /// Brings an operation to what the ledger has of it. Afterwards it is in the hands of `from`, whose process is not of
+    /// this machine: whoever takes it next is told that name.
+    ///
+    /// # Errors
+    /// [`Error::Held`] while a process of this machine works on it, [`Error::Collides`] when another operation here excludes
+    /// it.
+    pub fn adopt(
+        &mut self,
+        plan: &Plan,
+        entries: &[Recorded],
+        is_over: bool,
+        from: &str,
+        now: Instant,
+    ) -> Result<Adopted, Error> {
+        let attempt = failed("adopt the operation");
+        let (text, digest) = (plan.canonical().map_err(Error::Plan)?, plan.digest().map_err(Error::Plan)?);
+        let (us, sessions) = (self.session().id, self.sessions.clone());
+        let id = plan.id.to_string();
+        let transaction = self.write("adopt the operation")?;
+        let known = known(&transaction, plan.id)?;
+        let kept = known.iter().zip(entries).take_while(|(here, there)| **here == there.event_id.to_string()).count();
+        if kept == entries.len() {
+            return Ok(Adopted::Known);
+        }
+        if let Some(owner) = owner(&transaction, plan.id)?
+            && matches!(health(&owner, us, &sessions, now), Health::Alive | Health::Us)
+        {
+            return Err(Error::Held { operation: plan.id, owner: owner.who, since: owner.taken_at });
+        }
+        if known.is_empty() {
+            if !is_over {
+                collision(&transaction, plan)?;
+            }
+            let sql = "INSERT INTO operations (op_id, plan, digest) VALUES (?1, ?2, ?3)";
+            transaction.execute(sql, params![id, text, digest]).map_err(&attempt)?;
+        }
+        let beyond = signed(kept as u64);
+        let dropped = "DELETE FROM journal WHERE op_id = ?1 AND seq > ?2";
+        transaction.execute(dropped, params![id, beyond]).map_err(&attempt)?;
+        // Told now, it would contradict what the ledger has.
+        let kept_back =
+            "UPDATE outbox SET acknowledged_at = ?3 WHERE op_id = ?1 AND seq > ?2 AND acknowledged_at IS NULL";
+        transaction.execute(kept_back, params![id, beyond, ms(now)]).map_err(&attempt)?;
+        insert(&transaction, &entries[kept..])?;
+        transaction
+            .execute("UPDATE operations SET is_over = ?2 WHERE op_id = ?1", params![id, is_over])
+            .map_err(&attempt)?;
+        transaction.execute("DELETE FROM owners WHERE op_id = ?1", [&id]).map_err(&attempt)?;
+        if !is_over {
+            // No process of this machine: gone, as far as it is concerned.
+            let nobody = Ulid::new(0, 0).to_string();
+            let sql = "INSERT INTO owners (op_id, session, who, taken_at, beat_at) VALUES (?1, ?2, ?3, ?4, ?4)";
+            transaction.execute(sql, params![id, nobody, from, ms(now)]).map_err(&attempt)?;
+        }
+        transaction.commit().map_err(attempt)?;
+        Ok(Adopted::Brought)
+    }
+}
+
+/// The ids of the entries that are here, in order; none for an operation that is not.
+fn known(connection: &Connection, operation: OperationId) -> Result<Vec<String>, Error> {
+    let attempt = failed("read the journal");
+    let there = "SELECT 1 FROM operations WHERE op_id = ?1";
+    let there = connection.query_row(there, [operation.to_string()], |_| Ok(())).optional().map_err(&attempt)?;
+    if there.is_none() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT event_id FROM journal WHERE op_id = ?1 ORDER BY seq";
+    let mut statement = connection.prepare_cached(sql).map_err(&attempt)?;
+    let rows = statement.query_map([operation.to_string()], |row| row.get(0));
+    rows.and_then(Iterator::collect).map_err(attempt)
+}

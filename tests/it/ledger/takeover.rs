@@ -1,0 +1,294 @@
+//! Operations of another home, by what the ledger has of them: who may go on, who is refused by name, and what counts.
+
+use chrono::{DateTime, Utc};
+use lakeshift::domain::clock::Clock;
+use lakeshift::domain::danger::Danger;
+use lakeshift::domain::ids::{JobId, RunId};
+use lakeshift::domain::ulid::Ulid;
+use lakeshift::domain::workspace::Environment;
+use lakeshift::operations::journal::{Actor, Direction, Event, Recorded};
+use lakeshift::operations::kind::Kind;
+use lakeshift::operations::plan::{Object, OperationId, Plan, Subject, VERSION};
+use lakeshift::operations::step::{Action, Condition, Probe, Repeat, Step, Undo};
+use lakeshift::runtime::captain::{Captain, Fenced};
+use lakeshift::runtime::ledger::{Ticks, outbox_rows};
+use lakeshift::runtime::operator::World;
+use lakeshift::runtime::takeover::{Here, Inquiry, NotTaken, inquire, settle};
+use lakeshift::store::{Adopted, Health, Journal};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Desk;
+
+/// Ana's process.
+fn ana_session() -> Ulid {
+    Ulid::new(1, 1)
+}
+
+/// Bob's process.
+fn bob_session() -> Ulid {
+    Ulid::new(2, 2)
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+/// The same clock as the server's.
+struct OfServer(Desk);
+
+impl Clock for OfServer {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+}
+
+fn plan(tier: Danger, repeat: Repeat) -> Plan {
+    let (job, run) = (JobId(7), RunId(501));
+    Plan {
+        version: VERSION,
+        id: OperationId(Ulid::new(5, 5)),
+        kind: Kind::Cancel,
+        tier,
+        subject: Subject {
+            workspace: "prod".into(),
+            environment: Environment::Prod,
+            host: "https://prod.example.test".to_owned(),
+            object: Object::Job(job),
+            name: "orders".to_owned(),
+            run: Some(run),
+            product: Some("sales".to_owned()),
+        },
+        actor: Actor("ana@laptop".to_owned()),
+        reason: None,
+        release_id: None,
+        fleet_hash: "f".to_owned(),
+        made_at: start(),
+        observed: BTreeMap::new(),
+        observed_at: start(),
+        late_bound_s: 90,
+        steps: vec![Step {
+            wave: 0,
+            action: Action::CancelRun { run },
+            precondition: Condition::RunIsActive { run },
+            probe: Probe::RunIsEnding { run },
+            verify: Probe::RunEnded { run },
+            patience_s: 60,
+            token: None,
+            repeat,
+            undo: Undo::Nothing,
+            point_of_no_return: false,
+        }],
+    }
+}
+
+fn entries(plan: &Plan, count: usize) -> Vec<Recorded> {
+    let intended = Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: start() };
+    let all = [
+        Event::Planned { digest: plan.digest().unwrap() },
+        Event::Approved { how: "--yes".to_owned() },
+        intended,
+        Event::Unknown { step: 0, direction: Direction::Do, attempt: 1, why: "reset".to_owned() },
+    ];
+    let entry = |(event, seq): (Event, u64)| Recorded {
+        op_id: plan.id,
+        seq,
+        event_id: Ulid::new(100 + seq, 1),
+        at: start(),
+        actor: plan.actor.clone(),
+        event,
+    };
+    all.into_iter().take(count).zip(1..).map(entry).collect()
+}
+
+/// Tells the ledger entries as a process would.
+async fn tell(desk: &Desk, plan: &Plan, entries: &[Recorded], session: Ulid) {
+    let rows_of = outbox_rows(session);
+    let rows: Vec<_> = entries.iter().flat_map(|entry| rows_of(plan, entry)).collect();
+    let rows: Vec<_> = rows.iter().map(|row| serde_json::from_str(&row.body).unwrap()).collect();
+    let delivery = desk.ledger().append(&rows).await;
+    assert!(delivery.trouble.is_none(), "{:?}", delivery.trouble);
+}
+
+async fn ask(desk: &Desk, plan: &Plan, here: Here) -> Result<Inquiry, NotTaken> {
+    let ticks = Ticks::new(Arc::new(OfServer(desk.clone())));
+    inquire(&desk.ledger(), &ticks, plan.id, "n9.1", here).await
+}
+
+fn home(folder: &tempfile::TempDir, session: Ulid) -> Journal {
+    Journal::open(folder.path(), session, "bob@desk").unwrap()
+}
+
+fn bring(journal: &mut Journal, inquiry: &Inquiry) -> Adopted {
+    let bob = Actor("bob@desk".to_owned());
+    settle(journal, inquiry, &bob, Some("ana is away"), Ulid::new(77, 7), start()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_without_a_lease_is_gone_on_with_once_its_owner_is_quiet() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Costly, Repeat::Idempotent);
+    tell(&desk.of("ana"), &plan, &entries(&plan, 2), ana_session()).await;
+    let bob = desk.of("bob");
+    desk.pass(149);
+    let heard = ask(&bob, &plan, Here::default()).await.expect_err("she may be at it");
+    assert!(heard.to_string().contains("in the hands of ana@laptop, who was heard of 149 s ago"), "{heard}");
+    desk.pass(2);
+    let inquiry = ask(&bob, &plan, Here::default()).await.expect("quiet");
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = home(&folder, bob_session());
+    assert_eq!(bring(&mut journal, &inquiry), Adopted::Brought);
+    let record = journal.record(plan.id, start()).unwrap().unwrap();
+    assert_eq!((record.plan.known(), record.journal), (Some(&plan), entries(&plan, 2)));
+    let (owner, health) = record.owner.unwrap();
+    assert_eq!((owner.who.as_str(), health), ("ana@laptop", Health::Gone));
+    assert_eq!(journal.take(plan.id, start()).unwrap().as_deref(), Some("ana@laptop"));
+    let told = journal.pending(10).unwrap();
+    assert_eq!(told.len(), 1, "that it was taken over, and nothing that the ledger has: {told:?}");
+    assert!(told[0].body.contains("operation_taken_over") && told[0].body.contains("ana is away"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_happen_twice_goes_on_in_its_own_home_alone() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Costly, Repeat::AfterSettling);
+    tell(&desk.of("ana"), &plan, &entries(&plan, 2), ana_session()).await;
+    desk.pass(500);
+    let blind = ask(&desk.of("bob"), &plan, Here::default()).await.expect_err("the ledger may lack the order");
+    assert!(matches!(&blind, NotTaken::Blind { what, .. } if what == "cancel run 501"), "{blind}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn production_is_refused_by_name_while_its_lease_is_held_and_free_of_grace_after() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::AfterSettling);
+    let ana = desk.of("ana");
+    tell(&ana, &plan, &entries(&plan, 3), ana_session()).await;
+    let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
+    let mut captain = Captain::new(ana.ledger(), ticks, ana_session());
+    captain.want(plan.id, "sales");
+    while let Some(errand) = captain.load() {
+        captain.landed(errand.await);
+    }
+    captain.fence().pass(plan.id).await.expect("held");
+
+    let bob = desk.of("bob");
+    desk.pass(100);
+    let led = ask(&bob, &plan, Here::default()).await.expect_err("she holds it");
+    let said = led.to_string();
+    assert!(
+        said.contains("last in the hands of ana@laptop: the lease of sales is held by ana until 12:02:00"),
+        "{said}"
+    );
+    desk.pass(21);
+    let inquiry = ask(&bob, &plan, Here::default()).await.expect("over");
+    assert!(inquiry.tenure.is_some(), "and held at once: its journal tells what may be in flight");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_of_a_process_of_this_home_that_has_ended_is_not_waited_for() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::AfterSettling);
+    let ana = desk.of("ana");
+    tell(&ana, &plan, &entries(&plan, 2), ana_session()).await;
+    let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
+    let mut captain = Captain::new(ana.ledger(), ticks, ana_session());
+    captain.want(plan.id, "sales");
+    while let Some(errand) = captain.load() {
+        captain.landed(errand.await);
+    }
+    let of_another = Here { plan: Some(plan.clone()), ended: Some(bob_session()) };
+    assert!(matches!(ask(&ana, &plan, of_another).await, Err(NotTaken::Led { .. })), "another process has it");
+    let ours = Here { plan: Some(plan.clone()), ended: Some(ana_session()) };
+    assert!(ask(&ana, &plan, ours).await.expect("it has ended").tenure.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_home_went_on_with_replaces_what_stands_here() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::AfterSettling);
+    let (all, ana) = (entries(&plan, 4), desk.of("ana"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), ana_session(), "ana@laptop").unwrap();
+    let rows_of = outbox_rows(ana_session());
+    let rows: Vec<_> = all.iter().flat_map(|entry| rows_of(&plan, entry)).collect();
+    journal.begin(&plan, &all, &rows, start()).unwrap();
+    journal.release(plan.id).unwrap();
+    // The ledger has two of the four entries, and bob went on from there.
+    tell(&ana, &plan, &all[..2], ana_session()).await;
+    let by_bob = |seq: u64, event: Event| Recorded {
+        seq,
+        event_id: Ulid::new(900 + seq, 2),
+        actor: Actor("bob@desk".to_owned()),
+        event,
+        ..all[0].clone()
+    };
+    let going_on = [by_bob(3, Event::TakenUp { from: None }), by_bob(4, Event::Failed { why: "closed".to_owned() })];
+    let here = || Here { plan: Some(plan.clone()), ended: None };
+    tell(&desk.of("bob"), &plan, &going_on[..1], bob_session()).await;
+    let inquiry = ask(&ana, &plan, here()).await.expect("free");
+    assert_eq!(bring(&mut journal, &inquiry), Adopted::Brought);
+    let record = journal.record(plan.id, start()).unwrap().unwrap();
+    assert_eq!(record.journal, [&all[..2], &going_on[..1]].concat());
+    let told = journal.pending(50).unwrap();
+    assert!(told.iter().all(|row| row.seq.is_none_or(|seq| seq <= 2)), "nothing that contradicts the ledger: {told:?}");
+    assert_eq!(bring(&mut journal, &inquiry), Adopted::Known, "once");
+
+    tell(&desk.of("bob"), &plan, &going_on[1..], bob_session()).await;
+    let inquiry = ask(&ana, &plan, here()).await.expect("free");
+    bring(&mut journal, &inquiry);
+    assert!(journal.record(plan.id, start()).unwrap().unwrap().is_over, "and it ended elsewhere");
+}
+
+/// A platform that counts acts.
+#[derive(Default)]
+struct Counts(Mutex<usize>);
+
+impl World for Counts {
+    fn reaches(&self, _: &Subject) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn perform(
+        &self,
+        _: &Plan,
+        _: &lakeshift::operations::engine::Effect,
+    ) -> futures::future::BoxFuture<'static, lakeshift::operations::engine::Outcome> {
+        *self.0.lock().unwrap() += 1;
+        Box::pin(std::future::ready(lakeshift::operations::engine::Outcome::Missing))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_sends_nothing_when_it_wakes() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::AfterSettling);
+    let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
+    let mut captain = Captain::new(desk.of("ana").ledger(), ticks, ana_session());
+    captain.want(plan.id, "sales");
+    while let Some(errand) = captain.load() {
+        captain.landed(errand.await);
+    }
+    let world = Fenced { world: Arc::new(Counts::default()), fence: captain.fence() };
+    let effect = lakeshift::operations::engine::Effect::Act {
+        step: 0,
+        direction: Direction::Do,
+        attempt: 1,
+        action: plan.steps[0].action.clone(),
+        token: None,
+    };
+    let sent = world.perform(&plan, &effect).await;
+    assert_eq!(sent, lakeshift::operations::engine::Outcome::Missing, "it was sent");
+    // SIGSTOP between the intent and the request; the machine's clocks went on.
+    let about_to = world.perform(&plan, &effect);
+    desk.pass(110);
+    tokio::time::advance(Duration::from_secs(110)).await;
+    let kept = about_to.await;
+    assert!(
+        matches!(&kept, lakeshift::operations::engine::Outcome::Refused { why, transient: true, .. }
+            if why.starts_with("never sent: the lease ran out")),
+        "{kept:?}"
+    );
+    assert_eq!(captain.lost().len(), 1, "and the operation leaves its hands");
+}
