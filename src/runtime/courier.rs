@@ -36,7 +36,7 @@ pub enum Came {
     /// Rows that were sent.
     Sent(Sent),
     /// A lease that was asked about.
-    Returned(Returned),
+    Returned(Box<Returned>),
     /// A lease was lost.
     Lost(Vec<(OperationId, String)>),
     /// It is time to look what is due.
@@ -138,7 +138,7 @@ impl<S: Sql + Clone + 'static> Courier<S> {
             lost = lost => Came::Lost(lost),
             returned = landed(errand) => {
                 *errand = None;
-                Came::Returned(returned)
+                Came::Returned(Box::new(returned))
             }
             sent = landed(parcel) => {
                 *parcel = None;
@@ -152,7 +152,7 @@ impl<S: Sql + Clone + 'static> Courier<S> {
     pub fn take<J: Journal + Outbox>(&mut self, came: Came, operator: &mut Operator<J>, now: Instant) -> Vec<Happened> {
         let Some(way) = &mut self.0 else { return Vec::new() };
         match came {
-            Came::Returned(returned) => way.captain.landed(returned),
+            Came::Returned(returned) => way.captain.landed(*returned),
             Came::Sent(sent) => {
                 if let Err(error) = way.delivery.landed(operator.journal_mut(), sent, now) {
                     tracing::warn!(%error, "what the ledger has could not be noted");

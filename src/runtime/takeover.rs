@@ -39,22 +39,14 @@ pub enum NotTaken {
     )]
     Foreign(OperationId),
     /// Somebody holds the lease that it needs.
-    #[error(
-        "operation {operation} was last in the hands of {by}: the lease of {product} is held by {holder}{of}{until}"
-    )]
+    #[error("operation {operation} was last in the hands of {by}: {held}")]
     Led {
         /// The operation.
         operation: OperationId,
         /// Who wrote its newest entry.
         by: String,
-        /// The product.
-        product: String,
-        /// Whose credential holds the lease.
-        holder: String,
-        /// For which operation, in words.
-        of: String,
-        /// Until when, in words.
-        until: String,
+        /// Which lease, held by whom, until when, in words.
+        held: String,
     },
     /// Its owner was heard of a moment ago.
     #[error("operation {operation} is in the hands of {by}, who was heard of {ago_s} s ago")]
@@ -215,13 +207,12 @@ fn refused(plan: &Plan, found: Option<&Found>, row: &LeaseRow) -> NotTaken {
         Some(op_id) if op_id != plan.id.to_string() => format!(" for operation {}", text::line(op_id)),
         _ => String::new(),
     };
+    let (product, holder) = (text::line(&row.product), row.holder.as_deref().map(text::line).unwrap_or_default());
+    let until = row.expires_at().map(|at| format!(" until {}", at.format("%H:%M:%S UTC"))).unwrap_or_default();
     NotTaken::Led {
         operation: plan.id,
         by: text::line(&by.to_string()),
-        product: text::line(&row.product),
-        holder: row.holder.as_deref().map(text::line).unwrap_or_default(),
-        of,
-        until: row.expires_at().map(|at| format!(" until {}", at.format("%H:%M:%S UTC"))).unwrap_or_default(),
+        held: format!("the lease of {product} is held by {holder}{of}{until}"),
     }
 }
 
