@@ -100,6 +100,8 @@ pub enum Command {
     Init,
     /// Tell who you are in each workspace, and what you may do there.
     Whoami(super::whoami::WhoamiFlags),
+    /// Try what must hold of the workspaces and of the platform, and tell which features are on because of it.
+    Doctor(super::doctor::DoctorFlags),
     /// The shared record: make it, look at it, seal it, prove it, hand it to an auditor.
     #[command(subcommand)]
     Ledger(LedgerCommand),

@@ -4,6 +4,7 @@ pub mod args;
 pub mod config;
 mod console;
 pub mod demo;
+pub mod doctor;
 pub mod failure;
 pub mod handover;
 pub mod init;
@@ -128,6 +129,7 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
         Command::Config(command) => config::run(command, context),
         Command::Init => init::run(context),
         Command::Whoami(flags) => whoami::run(flags, context),
+        Command::Doctor(flags) => doctor::run(flags, context),
         Command::Ledger(command) => ledger::run(command, context),
         Command::Sim(flags) => sim::run(flags, context),
         Command::Completions { shell } => {

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::args::Arguments;
 use super::failure::Kind;
 use super::output::schema_of;
-use super::{config, init, ledger, operation_page, operations, pipelines, replay, run, runs, status, watch, whoami};
+use super::{
+    config, doctor, init, ledger, operation_page, operations, pipelines, replay, run, runs, status, watch, whoami,
+};
 use crate::config::environment::VARIABLES;
 use crate::config::schema;
 use crate::domain::sql::{NamedStatement, Repeats};
@@ -34,6 +36,7 @@ pub fn documents() -> Vec<(String, Value)> {
         schema_of::<config::Shown>(),
         schema_of::<init::Made>(),
         schema_of::<whoami::Whoami>(),
+        schema_of::<doctor::Examination>(),
         schema_of::<ledger::Initialized>(),
         schema_of::<ledger::LedgerStatus>(),
         schema_of::<ledger::Delivered>(),

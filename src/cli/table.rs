@@ -62,6 +62,19 @@ impl Cell {
     pub fn painted(text: impl AsRef<str>, paint: Paint) -> Self {
         Self { text: text::line(text.as_ref()), paint }
     }
+
+    /// How many columns it takes.
+    pub fn width(&self) -> usize {
+        self.text.width()
+    }
+
+    /// Its text, colored where color is on.
+    pub fn shown(&self, color: bool) -> String {
+        match self.paint.sgr() {
+            sgr if color && !sgr.is_empty() => format!("\u{1b}[{sgr}m{}\u{1b}[0m", self.text),
+            _ => self.text.clone(),
+        }
+    }
 }
 
 impl<T: AsRef<str>> From<T> for Cell {
@@ -117,18 +130,14 @@ impl Table {
         for row in with_header.then_some(&header).into_iter().chain(&self.rows) {
             let last = row.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |at| at + 1);
             for (at, (cell, (_, align))) in row.iter().zip(&self.columns).take(last).enumerate() {
-                let fill = " ".repeat(widths[at] - cell.text.width());
+                let fill = " ".repeat(widths[at] - cell.width());
                 let gap = if at == 0 { "" } else { "  " };
                 let (before, after) = match align {
                     Align::Left if at + 1 == last => (String::new(), String::new()),
                     Align::Left => (String::new(), fill),
                     Align::Right => (fill, String::new()),
                 };
-                let (on, off) = match cell.paint.sgr() {
-                    sgr if color && !sgr.is_empty() => (format!("\u{1b}[{sgr}m"), "\u{1b}[0m"),
-                    _ => (String::new(), ""),
-                };
-                write!(out, "{gap}{before}{on}{}{off}{after}", cell.text)?;
+                write!(out, "{gap}{before}{}{after}", cell.shown(color))?;
             }
             writeln!(out)?;
         }

@@ -19,6 +19,7 @@ pub mod job;
 pub mod measure;
 pub mod permission;
 pub mod pipeline;
+pub mod proof;
 pub mod request;
 pub mod run;
 pub mod schedule;

@@ -60,6 +60,13 @@ pub struct Warehouse {
     id: WarehouseId,
 }
 
+impl Warehouse {
+    /// A warehouse, asked by a client.
+    pub fn new(client: Client, id: WarehouseId) -> Self {
+        Self { client, id }
+    }
+}
+
 impl Sql for Warehouse {
     async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
         let mut statement = Statement::new(ask.named, self.id.clone());
@@ -101,7 +108,7 @@ pub fn open(config: &Config, links: &[Link]) -> Result<Ledger<Warehouse>, NoLedg
         .ok_or_else(|| NoLedger::NoWorkspace(entry.workspace.to_string()))?
         .client(Role::Ledger)
         .map_err(|source| NoLedger::Unreachable { workspace: entry.workspace.to_string(), source })?;
-    let warehouse = Warehouse { client: client.in_lane(Lane::Act), id: WarehouseId::new(&entry.warehouse) };
+    let warehouse = Warehouse::new(client.in_lane(Lane::Act), WarehouseId::new(&entry.warehouse));
     Ok(Ledger::new(warehouse, place))
 }
 

@@ -9,6 +9,7 @@ pub mod connect;
 pub mod console;
 pub mod courier;
 pub mod delivery;
+pub mod doctor;
 pub mod entropy;
 pub mod keeper;
 pub mod ledger;

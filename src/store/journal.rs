@@ -29,7 +29,8 @@ pub const HUNG_AFTER: TimeDelta = TimeDelta::seconds(15);
 const OWNER: i64 = 0x6c6b_736f;
 
 /// Each step brings the file from the format of its index to the next one. Instants are milliseconds since 1970 of our clock.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE operations (
     op_id TEXT PRIMARY KEY,
     plan TEXT NOT NULL,
@@ -68,7 +69,18 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX undelivered ON outbox (acknowledged_at, position);
 CREATE INDEX delivered_of ON outbox (op_id, acknowledged_at, seq);
-"];
+",
+    "
+CREATE TABLE proofs (
+    check_name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    place TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (check_name, subject, place)
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The open journal of one process.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ pub mod adoption;
 mod codec;
 pub mod journal;
 pub mod outbox;
+mod proofs;
 mod read;
 mod schema;
 mod session;

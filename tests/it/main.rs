@@ -13,6 +13,7 @@
 mod acting;
 mod cli;
 mod client;
+mod doctor;
 mod fleet_commands;
 mod keys;
 mod ledger;

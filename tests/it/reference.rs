@@ -10,6 +10,7 @@ fn the_reference_pages_are_what_the_program_knows() {
     let mut pages: Vec<(PathBuf, String)> =
         vec![(docs.join("cli.md"), reference::cli_page()), (docs.join("config.md"), reference::config_page())];
     pages.push((docs.join("statements.md"), reference::statements_page()));
+    pages.push((docs.join("doctor.md"), lakeshift::cli::doctor::docs::page()));
     let statements = serde_json::to_string_pretty(&reference::statements_document()).expect("a list prints");
     let conformance = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
     pages.push((conformance.join("sql/statements.json"), statements + "\n"));

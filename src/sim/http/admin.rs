@@ -18,6 +18,7 @@ use super::query::Query;
 use super::state;
 use crate::sim::faults::Fault;
 use crate::sim::pace::LONGEST_JUMP_S;
+use crate::sim::scenario::Breaks;
 
 /// Request lines given when the question does not say how many.
 const USUAL_LINES: usize = 1_000;
@@ -31,6 +32,7 @@ pub(super) fn router(deployment: Arc<Deployment>) -> Router {
         .route("/pause", post(pause))
         .route("/resume", post(resume))
         .route("/statements", post(statements))
+        .route("/breaks", post(breaks))
         .fallback(|| async { complaint(StatusCode::NOT_FOUND, "no such address: see docs/simulator.md") })
         .with_state(deployment)
 }
@@ -128,6 +130,18 @@ async fn statements(State(deployment): State<Arc<Deployment>>, body: Bytes) -> R
     };
     deployment.with_realm(|realm| realm.lakehouse.set_statement_ms(takes_ms));
     plain(Reply::json(&json!({"takes_ms": takes_ms})))
+}
+
+/// Which promises of the platform the world breaks from now on.
+async fn breaks(State(deployment): State<Arc<Deployment>>, body: Bytes) -> Response {
+    let breaks: Breaks = match serde_json::from_slice(&body) {
+        Ok(breaks) => breaks,
+        Err(error) => return complaint(StatusCode::BAD_REQUEST, &format!("no such promise: {error}")),
+    };
+    deployment.with_world(|world| world.set_breaks(breaks));
+    // What the world is like is told to its data when its time is looked at next.
+    deployment.with_world(|_| ());
+    plain(Reply::json(&breaks))
 }
 
 fn complaint(status: StatusCode, text: &str) -> Response {

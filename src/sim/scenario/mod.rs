@@ -1,5 +1,7 @@
 //! Scenarios: what happens in a simulated world, as data. A new scenario is a new TOML file and one line here.
 
+mod breaks;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
@@ -7,12 +9,14 @@ use serde::{Deserialize, Deserializer};
 use crate::domain::workspace::Environment;
 
 use super::world::principal::Principal;
+pub use breaks::Breaks;
 
 /// Every scenario that is built in: its name and its text.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("calm", include_str!("calm.toml")),
     ("incident", include_str!("incident.toml")),
     ("bundle", include_str!("bundle.toml")),
+    ("contrary", include_str!("contrary.toml")),
 ];
 
 /// What happens in a world, relative to its start.
@@ -31,6 +35,9 @@ pub struct Scenario {
     /// Whether the workspaces begin with the team's jobs and pipelines; if not, they begin empty.
     #[serde(default = "yes")]
     pub fleet: bool,
+    /// What the platform does otherwise than it promises.
+    #[serde(default)]
+    pub breaks: Breaks,
     /// People who are somebody else here.
     #[serde(default)]
     pub person: Vec<Person>,

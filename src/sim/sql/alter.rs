@@ -29,8 +29,20 @@ impl Engine {
             AlterView::As(text) => {
                 // MANAGE does not do: the owner alone, by name or by group.
                 self.catalog().require_owner(act.user(), &securable)?;
-                let columns = self.view_columns(act, &text, &owner, &[])?;
+                let mut columns = self.view_columns(act, &text, &owner, &[])?;
+                let breaks = self.breaks;
                 let view = self.catalog_mut().table_mut(&name)?;
+                let text = if breaks.view_marker { without_comments(&text) } else { text };
+                if breaks.view_comments {
+                    for column in &mut columns {
+                        let before = view.columns.iter().find(|before| before.name == column.name);
+                        column.comment = before.and_then(|before| before.comment.clone());
+                    }
+                }
+                if breaks.view_identity {
+                    view.facts.id = uuid::Uuid::from_u128(view.facts.id.as_u128().wrapping_add(1));
+                    view.facts.grants.clear();
+                }
                 view.kind =
                     TableKind::View { text, catalog: act.session.catalog.clone(), schema: act.session.schema.clone() };
                 // Comments on columns go with the old columns; id, grants, comment and properties stay.
@@ -202,6 +214,17 @@ impl Engine {
             .filter(|at| rows.iter().any(|row| row.get(*at) == Some(&rusqlite::types::Value::Null)))
             .collect())
     }
+}
+
+/// A text without what stands between `/*` and `*/`.
+fn without_comments(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("/*") {
+        kept.push_str(before);
+        rest = after.split_once("*/").map_or("", |(_, after)| after);
+    }
+    kept + rest
 }
 
 fn no_column(name: &str) -> SqlError {

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use crate::domain::Instant;
 use crate::domain::workspace::Environment;
 
-use super::scenario::Scenario;
+use super::scenario::{Breaks, Scenario};
 pub use ask::{RunCursor, RunsFilter, RunsPage};
 pub use deploy::PipelineOrder;
 pub use events::{EventCursor, EventsFilter, EventsPage};
@@ -77,6 +77,7 @@ pub struct World {
     now: Instant,
     workspaces: Vec<Workspace>,
     sites: Vec<Site>,
+    breaks: Breaks,
 }
 
 impl World {
@@ -107,6 +108,7 @@ impl World {
                 .map(|environment| Site::new(*environment, &catalog, Arc::clone(&laws)))
                 .collect(),
             laws,
+            breaks: scenario.breaks,
         }
     }
 
@@ -131,6 +133,16 @@ impl World {
     /// The three workspaces.
     pub fn workspaces(&self) -> &[Workspace] {
         &self.workspaces
+    }
+
+    /// What the platform does otherwise than it promises, now.
+    pub fn breaks(&self) -> Breaks {
+        self.breaks
+    }
+
+    /// Breaks these promises from now on, and keeps all others.
+    pub fn set_breaks(&mut self, breaks: Breaks) {
+        self.breaks = breaks;
     }
 
     /// What happens in it.
@@ -356,7 +368,15 @@ impl World {
         behind: Option<EventCursor>,
         limit: usize,
     ) -> Result<EventsPage, Refusal> {
-        self.site(environment).events(pipeline_id, filter, behind, limit)
+        let mut page = self.site(environment).events(pipeline_id, filter, behind, limit)?;
+        if self.breaks.event_details {
+            for event in &mut page.events {
+                if let Some(metrics) = event.details.as_object_mut().and_then(|details| details.remove("metrics")) {
+                    event.details["figures"] = metrics;
+                }
+            }
+        }
+        Ok(page)
     }
 
     /// Starts an update and gives its id.

@@ -56,6 +56,7 @@ async fn the_page_says_what_is_so() {
     check("time", &ask(Method::POST, "/pause", None).await);
     check("time", &ask(Method::POST, "/resume", None).await);
     check("statements", &ask(Method::POST, "/statements", Some(json!({"takes_ms": null}))).await);
+    check("breaks", &ask(Method::POST, "/breaks", Some(json!({}))).await);
 }
 
 #[test]
@@ -66,5 +67,5 @@ fn every_example_has_a_schema_and_the_other_way_round() {
         rests.filter_map(|rest| rest.split_once(" -->")).map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names("example"), names("schema"));
-    assert_eq!(names("example").len(), 8);
+    assert_eq!(names("example").len(), 9);
 }

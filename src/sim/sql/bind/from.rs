@@ -243,6 +243,9 @@ impl Binder<'_> {
         let qualifier = [name.catalog.clone(), name.schema.clone(), name.table.clone()];
         let principal = self.home().principal;
         let as_of = version.map(|v| self.as_of(v)).transpose()?;
+        if as_of.is_some() && self.engine.breaks.time_travel {
+            return Err(no_time_travel(&name));
+        }
         let catalog = self.engine.catalog();
         if let Some(computed) = self.engine.computed(&name, &principal)? {
             if as_of.is_some() {
