@@ -1,9 +1,12 @@
 //! The palette: everything that can be done here and every object, in one list.
 
+use std::collections::HashSet;
+
 use crate::app::command::{self, Command, Group};
 use crate::app::list::{Finder, Words};
 use crate::app::model::Model;
-use crate::domain::fleet::{ObjectId, SortKey};
+use crate::domain::fleet::{Object, ObjectId, SortKey};
+use crate::domain::text;
 use crate::keymap::{DIALOG, GLOBAL, Key, SHEET};
 
 /// Something that the palette offers.
@@ -47,7 +50,26 @@ pub fn choices(model: &Model) -> Finder<Choice> {
         let words = Words { name: row.name.clone(), about: row.words.clone() };
         (words, Choice::Object { id: row.id.clone(), label: row.name.clone(), note })
     });
-    Finder::new(commands.chain(objects).collect())
+    Finder::new(commands.chain(objects).chain(folded(model)).collect())
+}
+
+/// Pipelines that have no row of their own, because a job updates them: whoever knows one by its name finds it by its name.
+fn folded(model: &Model) -> impl Iterator<Item = (Words, Choice)> {
+    model.shared.fleet.workspaces().iter().flat_map(|watched| {
+        let rows: HashSet<&Object> = watched.rows.iter().map(|row| &row.id.object).collect();
+        let workspace = &watched.snapshot.workspace;
+        let pipelines = watched.snapshot.pipelines.value.iter().flat_map(|pipelines| pipelines.iter());
+        pipelines
+            .map(|watch| (Object::Pipeline(watch.pipeline.id.clone()), text::line(&watch.pipeline.name)))
+            .filter(move |(object, _)| !rows.contains(object))
+            .map(move |(object, name)| {
+                let environment = workspace.environment.label();
+                let words =
+                    Words { name: name.clone(), about: format!("{environment} pipeline {object}").to_lowercase() };
+                let id = ObjectId { workspace: workspace.name.clone(), object };
+                (words, Choice::Object { id, label: name, note: format!("{environment}  pipeline of a job") })
+            })
+    })
 }
 
 /// How many keys of a command help shows; it is found by all of them.

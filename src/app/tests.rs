@@ -210,6 +210,34 @@ fn the_palette_finds_objects_and_acts() {
 }
 
 #[test]
+fn the_palette_finds_a_pipeline_that_is_part_of_a_jobs_row() {
+    use crate::domain::fixture::{job, pipeline, snapshot, watch};
+    use crate::domain::job::TaskSpec;
+    use crate::domain::pipeline::PipelineState;
+    use crate::domain::snapshot::PipelineWatch;
+
+    let mut refresh = job(77, "refresh_hourly");
+    refresh.tasks = vec![TaskSpec {
+        key: "update".to_owned(),
+        depends_on: Vec::new(),
+        kind: "pipeline".to_owned(),
+        pipeline: Some("p77".into()),
+    }];
+    let features = crate::domain::pipeline::Pipeline {
+        name: "fraud_features".to_owned(),
+        ..pipeline("p77", PipelineState::Idle, false)
+    };
+    let features = PipelineWatch { pipeline: std::sync::Arc::new(features), flows: Vec::new(), lag: Vec::new() };
+    let mut console = Console::new(120, 40);
+    console.observe(snapshot(vec![watch(refresh, Vec::new())], vec![features]));
+    assert_eq!(console.model.shared.fleet.rows().count(), 1);
+    console.press(":");
+    console.type_text("fraud_f");
+    console.press("enter");
+    assert!(matches!(console.model.screen(), Screen::Pipeline(_)));
+}
+
+#[test]
 fn help_is_searched_by_typing() {
     let mut console = Console::with_fleet(120, 40);
     console.press("?");

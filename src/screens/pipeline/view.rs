@@ -147,7 +147,7 @@ const EVENTS: [Column<EventRow>; 5] = [
     column("LEVEL", Width::Exact(7), 0, |row, look, _| {
         look.span(level_role(row.event.level), level_word(row.event.level)).into()
     }),
-    column("KIND", Width::Exact(16), 2, |row, look, _| look.span(Role::Muted, outside::line(&row.event.kind)).into()),
+    column("KIND", Width::Exact(18), 2, |row, look, _| look.span(Role::Muted, outside::line(&row.event.kind)).into()),
     Column { cut: Cut::Middle, ..column("FLOW", Width::Exact(20), 3, |row, _, _| row.flow.clone().into()) },
     column("MESSAGE", Width::Share { min: 56, max: 400 }, 0, |row, _, _| outside::line(&row.event.message).into()),
 ];
