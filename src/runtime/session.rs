@@ -84,7 +84,7 @@ pub struct Session<'a> {
 /// # Errors
 /// When the system gives no threads.
 pub fn executor() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lakeshift").enable_all().build()
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("lakeshift").enable_all().build()
 }
 
 /// How often to ask, as configured. `polling.runs` is the longest wait; while something runs it is asked sooner.

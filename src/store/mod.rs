@@ -158,7 +158,7 @@ impl Store {
         // A cache may lose its last moments to a power cut, never its consistency.
         let format = Format { owner: schema::OWNER, steps: schema::STEPS, synchronous: "NORMAL" };
         let connection = connect(path, &format)?;
-        connection.execute_batch("PRAGMA cache_size = -2048").map_err(failed("set up"))?;
+        connection.execute_batch("PRAGMA cache_size = -512").map_err(failed("set up"))?;
         Ok(Self { connection })
     }
 }

@@ -74,6 +74,17 @@ fn describe(buffer: &Buffer, x: u16, y: u16) -> String {
     parts.join(" ")
 }
 
+/// The characters of the whole console.
+pub(crate) fn screen(console: &Console) -> String {
+    text(&cells(console))
+}
+
+fn cells(console: &Console) -> Buffer {
+    let theme = theme();
+    let (columns, rows) = (console.model.shared.columns, console.model.shared.rows);
+    buffer(columns, rows, |frame| super::view(&console.model, &theme, frame))
+}
+
 /// Draws the console in every size, and compares each with its picture.
 pub(crate) fn in_every_size(name: &str, console: impl Fn(u16, u16) -> Console) {
     for (columns, rows) in [(80, 24), (120, 40), (200, 50)] {
@@ -84,9 +95,7 @@ pub(crate) fn in_every_size(name: &str, console: impl Fn(u16, u16) -> Console) {
 /// Draws the console and compares it with its picture.
 pub(crate) fn picture(name: &str, console: &Console) {
     let (columns, rows) = (console.model.shared.columns, console.model.shared.rows);
-    let theme = theme();
-    let drawn = buffer(columns, rows, |frame| super::view(&console.model, &theme, frame));
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "snapshots" }, {
-        insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), text_and_styles(&drawn));
+        insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), text_and_styles(&cells(console)));
     });
 }

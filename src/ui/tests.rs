@@ -128,9 +128,7 @@ fn too_small() {
     for keys in ["1", "9"] {
         let mut console = Console::with_fleet(30, 8);
         console.press(keys);
-        let theme = drawn::theme();
-        let buffer = drawn::buffer(30, 8, |frame| view(&console.model, &theme, frame));
-        assert_eq!(drawn::text(&buffer).trim_end(), "this terminal has 30x8\nlakeshift needs 60x16");
+        assert_eq!(drawn::screen(&console).trim_end(), "this terminal has 30x8\nlakeshift needs 60x16");
     }
 }
 
@@ -152,9 +150,7 @@ fn text_from_outside_steers_no_terminal() {
     });
     console.observe(prod);
     console.happens(Fact::SignedIn { workspace: "prod".into(), user: "\u{1b}[31mana".to_owned() });
-    let theme = drawn::theme();
-    let buffer = drawn::buffer(120, 40, |frame| view(&console.model, &theme, frame));
-    assert!(!drawn::text(&buffer).chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+    assert!(!drawn::screen(&console).chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
 }
 
 fn any_fact() -> impl Strategy<Value = Fact> {

@@ -11,6 +11,7 @@ use crate::app::model::Shared;
 use crate::domain::Instant;
 use crate::domain::fleet::{FleetRow, Past, SortKey, Source};
 use crate::domain::job::{Cadence, Job};
+use crate::domain::measure;
 use crate::domain::pipeline::Pipeline;
 use crate::domain::run::Run;
 use crate::domain::schedule::next_start;
@@ -153,27 +154,31 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     Bar { left, right }
 }
 
-/// One line for each workspace whose feed fails: what happened and how old what is shown is.
+/// For each workspace whose feed fails: what happened, how old what is shown is, and what to do; two rows at most.
 fn banners(shared: &Shared, look: &Look<'_>, width: usize) -> Vec<Line<'static>> {
-    shared
-        .fleet
-        .workspaces()
-        .iter()
-        .filter_map(|watched| {
-            let Freshness::Failed { failure, age_s } = watched.freshness(shared.now) else { return None };
-            let kept = match age_s {
-                Some(age_s) => format!(" {} data is {} old: ", look.glyphs().failed, age(age_s)),
-                None => format!(" {} nothing was seen yet: ", look.glyphs().failed),
-            };
-            let spans = vec![
-                Span::raw(" "),
-                look.environment(watched.snapshot.workspace.environment),
-                look.span(Role::Danger, kept),
-                Span::raw(outside::line(&failure.message)),
-            ];
-            Some(Line::from(fit(spans, width, Cut::End, look.glyphs().ellipsis)))
-        })
-        .collect()
+    let mut lines = Vec::new();
+    for watched in shared.fleet.workspaces() {
+        let Freshness::Failed { failure, age_s } = watched.freshness(shared.now) else { continue };
+        let environment = look.environment(watched.snapshot.workspace.environment);
+        let indent = 2 + environment.width();
+        let kept = match age_s {
+            Some(age_s) => format!("{} data is {} old:", look.glyphs().failed, age(age_s)),
+            None => format!("{} nothing was seen yet:", look.glyphs().failed),
+        };
+        let rows = measure::wrap(&format!("{kept} {}", outside::line(&failure.message)), width.saturating_sub(indent));
+        let (first, rest) = rows.split_first().map_or(("", [].as_slice()), |(first, rest)| (first.as_str(), rest));
+        let mut head = vec![Span::raw(" "), environment, Span::raw(" ")];
+        match first.strip_prefix(kept.as_str()) {
+            Some(message) => head.extend([look.span(Role::Danger, kept), Span::raw(message.to_owned())]),
+            None => head.push(look.span(Role::Danger, first.to_owned())),
+        }
+        lines.push(Line::from(head));
+        if !rest.is_empty() {
+            let spans = vec![Span::raw(" ".repeat(indent)), Span::raw(rest.join(" "))];
+            lines.push(Line::from(fit(spans, width, Cut::End, look.glyphs().ellipsis)));
+        }
+    }
+    lines
 }
 
 /// Why there is no row, and what to do about it.

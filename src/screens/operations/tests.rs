@@ -206,9 +206,7 @@ fn a_stuck_operation_is_closed_only_with_a_reason() {
 fn the_header_counts_what_is_in_flight_and_what_waits() {
     let mut console = Console::with_fleet(160, 45);
     console.advance(journals());
-    let theme = crate::ui::drawn::theme();
-    let buffer = crate::ui::drawn::buffer(160, 45, |frame| crate::ui::view(&console.model, &theme, frame));
-    let header = crate::ui::drawn::text(&buffer);
+    let header = crate::ui::drawn::screen(&console);
     let header = header.lines().next().expect("a header");
     assert!(header.contains("1 waits for you (0)") && header.contains("2 in flight"), "{header}");
     let id = ObjectId { workspace: "dev".into(), object: Object::Job(JobId(31)) };

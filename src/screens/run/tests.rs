@@ -11,7 +11,7 @@ use crate::domain::fixture::failure;
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::snapshot::{FeedFailure, RunDetail};
 use crate::screens::Screen;
-use crate::ui::{drawn, view};
+use crate::ui::drawn;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
 
@@ -79,21 +79,12 @@ impl Opened {
     }
 
     fn drawn(&self) -> String {
-        let shared = &self.model().shared;
-        let theme = drawn::theme();
-        drawn::text(&drawn::buffer(shared.columns, shared.rows, |frame| view(self.model(), &theme, frame)))
+        drawn::screen(&self.console)
     }
 }
 
 fn in_every_size(name: &str, opened: impl Fn(u16, u16) -> Opened) {
-    for (columns, rows) in SIZES {
-        let opened = opened(columns, rows);
-        let theme = drawn::theme();
-        let buffer = drawn::buffer(columns, rows, |frame| view(opened.model(), &theme, frame));
-        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), drawn::text_and_styles(&buffer));
-        });
-    }
+    drawn::in_every_size(name, |columns, rows| opened(columns, rows).console);
 }
 
 #[test]
