@@ -5,6 +5,7 @@
 
 mod config_out;
 mod credentials;
+mod embedded;
 mod faults;
 mod http;
 mod lakehouse;
@@ -15,4 +16,5 @@ pub mod sql;
 pub mod world;
 
 pub use credentials::ROLES;
+pub use embedded::Embedded;
 pub use simulator::{Access, Error, Options, Simulator};

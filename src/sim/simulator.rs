@@ -211,7 +211,7 @@ impl Simulator {
 }
 
 /// Tokens and client of one workspace, for its users and for its port.
-fn admit(world: &World, seed: u64, workspace: &Workspace, host: &str) -> (Access, Passes) {
+pub(super) fn admit(world: &World, seed: u64, workspace: &Workspace, host: &str) -> (Access, Passes) {
     let name = workspace.name.as_str();
     let mut passes = Passes::default();
     let mut tokens = BTreeMap::new();

@@ -86,7 +86,7 @@ impl Deployment {
     }
 
     /// Looks at or changes the world as it is now: all that was due has happened.
-    pub(super) fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+    pub(in crate::sim) fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.with_realm(|realm| act(&mut realm.world))
     }
 
@@ -165,7 +165,7 @@ impl Site {
     }
 
     /// Ends an OAuth token's life.
-    pub(super) fn expire(&self, token: &str, wall: Instant) {
+    pub(in crate::sim) fn expire(&self, token: &str, wall: Instant) {
         held(&self.passes).expire(token, wall);
     }
 

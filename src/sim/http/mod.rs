@@ -36,6 +36,8 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use tokio::net::TcpListener;
 
 pub(super) use deployment::{Deployment, Realm, Setting, Site};
@@ -74,6 +76,12 @@ pub(super) async fn serve_site(deployment: Arc<Deployment>, site: Arc<Site>, lis
     axum::serve(line::Lines(listener), app.into_make_service_with_connect_info::<line::Scissors>())
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
+}
+
+/// Answers one request to a workspace in memory.
+pub(super) async fn answer(deployment: &Arc<Deployment>, site: &Arc<Site>, request: Request) -> Response {
+    let port = serve::Port { deployment: Arc::clone(deployment), site: Arc::clone(site) };
+    serve::answer_in_memory(&port, request).await
 }
 
 /// Serves the admin port until the deployment stops.

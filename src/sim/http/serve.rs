@@ -108,6 +108,18 @@ pub(super) async fn answer(
     response(outcome, deployment.world_now(), &request_id, port.site.workspace_id)
 }
 
+/// The vendor's answer to a request that came without a connection: no fault strikes it, no log tells of it.
+pub(super) async fn answer_in_memory(port: &Port, request: Request) -> Response {
+    let request_id = port.deployment.next_request_id();
+    match read(request).await {
+        Ok(asked) => {
+            let outcome = port.honest(&asked, &request_id).await;
+            response(outcome, port.deployment.world_now(), &request_id, port.site.workspace_id)
+        }
+        Err(status) => Response::builder().status(status).body(Body::empty()).unwrap_or_default(),
+    }
+}
+
 async fn read(request: Request) -> Result<Asked, StatusCode> {
     let (head, body) = request.into_parts();
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -44,6 +44,9 @@ pub struct Scenario {
     /// What groups hold on catalogs beside what they hold in every scenario.
     #[serde(default)]
     pub grant: Vec<Grant>,
+    /// Of the fleet, only the jobs and pipelines of these names; all when empty. A small world is a fast one.
+    #[serde(default)]
+    pub only: Vec<String>,
     /// Schedules that are moved to suit the start.
     #[serde(default)]
     pub retime: Vec<Retime>,

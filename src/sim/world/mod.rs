@@ -71,7 +71,7 @@ pub struct Workspace {
 }
 
 /// Three workspaces and those who act in them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     laws: Arc<Laws>,
     now: Instant,
@@ -90,7 +90,7 @@ impl World {
             scenario: scenario.clone(),
             people: scenario.people(principal::everybody()),
         });
-        let catalog = fleet::Catalog::built_in();
+        let catalog = fleet::Catalog::built_in().only(&scenario.only);
         let environments = [Environment::Prod, Environment::Staging, Environment::Dev];
         Self {
             now: start,

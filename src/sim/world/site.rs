@@ -131,7 +131,7 @@ pub(super) enum Happening {
 pub(super) type DayOfRuns = Arc<[(Instant, RunKey)]>;
 
 /// One workspace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Site {
     pub(super) environment: Environment,
     pub(super) laws: Arc<Laws>,
@@ -166,7 +166,7 @@ pub(super) struct Site {
     /// Updates that no job's task started, by pipeline id, oldest first.
     pub(super) updates: BTreeMap<String, Vec<UpdateCourse>>,
     /// A cache: the launches of past days, each a pure function of the seed.
-    pub(super) days: Mutex<HashMap<i64, DayOfRuns>>,
+    pub(super) days: Arc<Mutex<HashMap<i64, DayOfRuns>>>,
 }
 
 /// The id of a workspace's warehouse.
@@ -210,7 +210,7 @@ impl Site {
             scopes: BTreeMap::new(),
             tokens: HashMap::new(),
             updates: BTreeMap::new(),
-            days: Mutex::new(HashMap::new()),
+            days: Arc::default(),
             laws,
         };
         site.give_homes();

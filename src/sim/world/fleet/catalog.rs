@@ -1,6 +1,7 @@
 //! The fleet's plans as `fleet.toml` holds them.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -69,10 +70,27 @@ pub(super) struct PipelinePlan {
     pub(super) flows: Vec<String>,
 }
 
+/// Read once: simulations make worlds by the thousand.
+static BUILT_IN: LazyLock<Catalog> = LazyLock::new(|| {
+    toml::from_str(TEXT).unwrap_or_else(|_| Catalog { shapes: BTreeMap::new(), products: Vec::new() })
+});
+
 impl Catalog {
     /// The built-in plans. The text is part of the program and a test reads it; were it broken, the fleet would be empty.
     pub(in crate::sim::world) fn built_in() -> Self {
-        toml::from_str(TEXT).unwrap_or_else(|_| Self { shapes: BTreeMap::new(), products: Vec::new() })
+        BUILT_IN.clone()
+    }
+
+    /// Of all plans, only those of these names; all if there are none.
+    pub(in crate::sim::world) fn only(mut self, names: &[String]) -> Self {
+        if !names.is_empty() {
+            for product in &mut self.products {
+                product.jobs.retain(|plan| names.contains(&plan.name));
+                product.pipelines.retain(|plan| names.contains(&plan.name));
+                product.trials.retain(|plan| names.contains(&plan.name));
+            }
+        }
+        self
     }
 }
 
