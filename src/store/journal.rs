@@ -249,14 +249,18 @@ impl Journal {
         released.map(drop).map_err(failed("let go of the operation"))
     }
 
-    /// Gives a sign of life for all operations of this process.
+    /// Gives a sign of life for all operations of this process, and tells which they are: one that is missing was taken
+    /// over while this process stood still.
     ///
     /// # Errors
     /// The database's.
-    pub fn beat(&mut self, now: Instant) -> Result<(), Error> {
-        let sql = "UPDATE owners SET beat_at = ?2 WHERE session = ?1";
-        let beaten = self.connection.execute(sql, params![self.session.id.to_string(), ms(now)]);
-        beaten.map(drop).map_err(failed("give a sign of life"))
+    pub fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, Error> {
+        let attempt = failed("give a sign of life");
+        let sql = "UPDATE owners SET beat_at = ?2 WHERE session = ?1 RETURNING op_id";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
+        let owned = statement.query_map(params![self.session.id.to_string(), ms(now)], |row| row.get::<_, String>(0));
+        let owned: Vec<String> = owned.and_then(Iterator::collect).map_err(attempt)?;
+        Ok(owned.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
     /// One operation, if there is one of this id.

@@ -12,8 +12,11 @@ pub fn apply(state: &mut State, recorded: &Recorded) {
         Event::Planned { .. } => state.planned_at = Some(at),
         Event::Approved { .. } => state.approved_at = Some(at),
         Event::TakenUp { .. } => {
-            for track in tracks(state).filter(|track| track.standing == Standing::Intended) {
-                doubt(track, at);
+            for track in tracks(state) {
+                if track.standing == Standing::Intended {
+                    doubt(track, at);
+                }
+                wait_anew(track, at);
             }
         }
         Event::CheckFailed { step, .. } => {
@@ -127,6 +130,19 @@ fn doubt(track: &mut Track, at: crate::domain::Instant) {
     track.standing = Standing::Unknown;
     track.doubts += 1;
     track.doubt_at = Some(at);
+}
+
+/// Whoever goes on has another clock, perhaps hours off: what was to be waited for is waited for by that one, in full.
+fn wait_anew(track: &mut Track, at: crate::domain::Instant) {
+    if track.doubts > 0 {
+        track.doubt_at = Some(at);
+    }
+    if let Standing::NotDone { retry_at: Some(retry_at), .. } = &mut track.standing {
+        *retry_at = at;
+    }
+    if track.done_at.is_some() && !track.verified {
+        track.done_at = Some(at);
+    }
 }
 
 fn settle(track: &mut Track) {

@@ -257,6 +257,27 @@ fn a_refusal_for_the_moment_is_tried_again_and_given_up_in_the_end() {
     assert_eq!(bench.state.end, Some(End::Failed { why: "429".to_owned() }));
 }
 
+#[test]
+fn who_takes_over_waits_anew_whatever_the_clocks_say() {
+    let mut bench = Bench::approved(start_plan());
+    bench.end(holds());
+    bench.end(lost());
+    bench.end(Outcome::Missing);
+    assert!(matches!(bench.only_due(), Effect::Wait { .. }));
+    // The next machine's clock is ahead by more than the bound on late requests.
+    bench.moment.at += TimeDelta::seconds(LONG);
+    bench.tell(&Input::TakenUp { from: None });
+    assert!(matches!(bench.only_due(), Effect::Wait { .. }), "by its own clock nothing has been waited out");
+
+    let mut bench = Bench::approved(run_plan());
+    bench.end(holds());
+    bench.end(Outcome::Refused { why: "429".to_owned(), transient: true, retry_after_s: None });
+    // This one's clock is behind by hours.
+    bench.moment.at -= TimeDelta::hours(5);
+    bench.tell(&Input::TakenUp { from: None });
+    assert!(matches!(bench.only_due(), Effect::Check { .. }));
+}
+
 /// Longer than any wait that the engine chooses.
 const LONG: i64 = 120;
 

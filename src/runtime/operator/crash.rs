@@ -106,7 +106,7 @@ impl<J: Journal> Journal for CrashingJournal<J> {
         self.around("letting go", |journal| journal.release(operation))
     }
 
-    fn beat(&mut self, now: Instant) -> Result<(), store::Error> {
+    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error> {
         self.inner.beat(now)
     }
 

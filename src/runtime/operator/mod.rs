@@ -6,11 +6,16 @@
 //! - An act starts only after its intent was appended, and never twice within a process.
 //! - When an append fails, the operation leaves this process's hands at once: nothing further is asked, and whoever takes it
 //!   up next begins with what is in the journal.
-//! - While it owns operations it gives signs of life, so that others can tell whether it works.
+//! - While it owns operations it gives signs of life, so that others can tell whether it works. Each tells it in turn what
+//!   it still owns: of what was taken over while it stood still, nothing goes on.
+//!
+//! Waits of the engine are measured in steady time (`steady.rs`): a clock that is set, ahead or back, neither settles a
+//! doubt early nor holds an operation up.
 
 mod crash;
 mod pace;
 mod ports;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -21,12 +26,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::StreamExt;
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{AbortHandle, BoxFuture, FutureExt, abortable};
 use futures::stream::FuturesUnordered;
 
 pub use crash::{CrashingJournal, guarded};
 use pace::Pace;
 pub use ports::{Journal, RowsOf, World, no_rows};
+use steady::Steady;
 pub use world::Workspaces;
 
 use crate::domain::Instant;
@@ -131,7 +137,8 @@ pub struct Parts<J> {
 pub struct Operator<J> {
     parts: Parts<J>,
     hands: BTreeMap<OperationId, Hand>,
-    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+    flights: FuturesUnordered<BoxFuture<'static, Option<Landed>>>,
+    time: Steady,
     beat_at: Option<Instant>,
 }
 
@@ -145,10 +152,17 @@ struct Hand {
     trouble: Option<String>,
 }
 
-/// An effect that was started.
+/// An effect that was started. It goes on only while its operation is in hand: what is dropped here asks nothing further.
 struct Flight {
     effect: Effect,
     has_landed: bool,
+    handle: AbortHandle,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
 }
 
 /// An effect that ended.
@@ -175,7 +189,8 @@ impl Hand {
 impl<J: Journal> Operator<J> {
     /// An operator with nothing in hand.
     pub fn new(parts: Parts<J>) -> Self {
-        Self { parts, hands: BTreeMap::new(), flights: FuturesUnordered::new(), beat_at: None }
+        let time = Steady::new(Arc::clone(&parts.clock));
+        Self { parts, hands: BTreeMap::new(), flights: FuturesUnordered::new(), time, beat_at: None }
     }
 
     /// The journal, for whoever lists operations.
@@ -195,6 +210,7 @@ impl<J: Journal> Operator<J> {
     /// When it cannot be written down, or another operation excludes it: then nothing has happened.
     pub fn begin(&mut self, plan: Plan, approved_how: Option<&str>) -> Result<Vec<Recorded>, Error> {
         self.parts.world.reaches(&plan.subject).map_err(Error::OutOfReach)?;
+        self.set_time();
         let digest = plan.digest().map_err(store::Error::Plan)?;
         let mut events = vec![Event::Planned { digest }];
         events.extend(approved_how.map(|how| Event::Approved { how: how.to_owned() }));
@@ -230,6 +246,7 @@ impl<J: Journal> Operator<J> {
         if record.is_over {
             return Err(Error::Over(operation));
         }
+        self.set_time();
         let from = self.parts.journal.take(operation, now)?;
         // Between the first look and the taking its owner may have gone on, or ended it.
         let record = self.parts.journal.record(operation, now)?.ok_or(Error::Missing(operation))?;
@@ -264,7 +281,7 @@ impl<J: Journal> Operator<J> {
     /// An operation in hand. One that is over stays until it is released.
     pub fn view(&self, operation: OperationId) -> Option<View<'_>> {
         let hand = self.hands.get(&operation)?;
-        let moment = hand.moment(self.parts.clock.now());
+        let moment = hand.moment(self.time.now());
         Some(View {
             plan: &hand.plan,
             state: &hand.state,
@@ -291,13 +308,11 @@ impl<J: Journal> Operator<J> {
 
     /// Starts what is due and gives a sign of life, without waiting.
     pub fn advance(&mut self) -> Vec<Happened> {
-        let now = self.parts.clock.now();
+        let now = self.time.now();
         let mut happened = Vec::new();
         if !self.hands.is_empty() && self.beat_at.is_none_or(|at| at <= now) {
             self.beat_at = Some(now + BEAT);
-            if let Err(error) = self.parts.journal.beat(now) {
-                tracing::warn!(%error, "no sign of life could be given");
-            }
+            happened.extend(self.beat());
         }
         for operation in self.in_hand() {
             self.learn_acknowledged(operation);
@@ -316,11 +331,12 @@ impl<J: Journal> Operator<J> {
             if !happened.is_empty() {
                 return happened;
             }
-            let (wakes_at, clock) = (self.wakes_at(), Arc::clone(&self.parts.clock));
+            let (wakes_at, now) = (self.wakes_at(), self.time.now());
             let landed = tokio::select! {
                 biased;
-                Some(landed) = self.flights.next(), if !self.flights.is_empty() => Some(landed),
-                () = sleep_until(wakes_at, clock.as_ref()) => None,
+                // First: a process that stood still learns what it has lost before it goes on with anything.
+                () = sleep_until(wakes_at, now) => None,
+                Some(landed) = self.flights.next(), if !self.flights.is_empty() => landed,
             };
             if let Some(landed) = landed {
                 happened.extend(self.land(landed));
@@ -332,9 +348,35 @@ impl<J: Journal> Operator<J> {
         }
     }
 
+    /// Follows the machine's clock, as long as nothing in hand is waiting by what it was.
+    fn set_time(&mut self) {
+        if self.hands.values().all(|hand| hand.state.is_over()) {
+            self.time.set();
+            self.beat_at = None;
+        }
+    }
+
+    /// Gives a sign of life, and lets go of what was taken over meanwhile.
+    fn beat(&mut self) -> Vec<Happened> {
+        let owned = match self.parts.journal.beat(self.parts.clock.now()) {
+            Ok(owned) => owned,
+            Err(error) => {
+                tracing::warn!(%error, "no sign of life could be given");
+                return Vec::new();
+            }
+        };
+        let lost = |(id, hand): &(&OperationId, &Hand)| !hand.state.is_over() && !owned.contains(id);
+        let lost: Vec<OperationId> = self.hands.iter().filter(lost).map(|(id, _)| *id).collect();
+        let lost = lost.into_iter().map(|operation| {
+            self.hands.remove(&operation);
+            Happened::Lost { operation, why: "it was taken over while this process stood still".to_owned() }
+        });
+        lost.collect()
+    }
+
     /// When to look again, if nothing lands before.
     fn wakes_at(&self) -> Option<Instant> {
-        let now = self.parts.clock.now();
+        let now = self.time.now();
         let of_hands = self.hands.values().flat_map(|hand| {
             let effects = due(&hand.plan, &hand.state, hand.moment(now));
             effects.into_iter().filter_map(|effect| match effect {
@@ -371,14 +413,16 @@ impl<J: Journal> Operator<J> {
                 continue;
             }
             let performed = self.parts.world.perform(&hand.plan, &effect);
-            hand.flights.push(Flight { effect: effect.clone(), has_landed: false });
-            self.flights.push(performed.map(move |outcome| Landed { operation, effect, outcome }).boxed());
+            let (performed, handle) = abortable(performed);
+            hand.flights.push(Flight { effect: effect.clone(), has_landed: false, handle });
+            let landed = performed.map(move |outcome| Some(Landed { operation, effect, outcome: outcome.ok()? }));
+            self.flights.push(landed.boxed());
         }
     }
 
     fn land(&mut self, landed: Landed) -> Vec<Happened> {
         let Landed { operation, effect, outcome } = landed;
-        let now = self.parts.clock.now();
+        let now = self.time.now();
         // What lands after the operation left these hands is for whoever has it: they look.
         let Some(hand) = self.hands.get_mut(&operation) else { return Vec::new() };
         if matches!(effect, Effect::Act { .. }) {
@@ -404,7 +448,7 @@ impl<J: Journal> Operator<J> {
         let mut happened = Vec::new();
         let mut input = input;
         loop {
-            let now = self.parts.clock.now();
+            let now = self.time.now();
             let Some(hand) = self.hands.get(&operation) else { return happened };
             let events = decide(&hand.plan, &hand.state, input, hand.moment(now));
             if events.is_empty() {
@@ -441,7 +485,7 @@ impl<J: Journal> Operator<J> {
     }
 
     fn entries(&mut self, plan: &Plan, after: u64, events: Vec<Event>) -> Vec<Recorded> {
-        let at = whole_ms(self.parts.clock.now());
+        let at = whole_ms(self.time.now());
         let actor = &self.parts.actor;
         let ids = &mut self.parts.ids;
         let entry =
@@ -457,10 +501,10 @@ impl Hand {
 }
 
 /// Waits until an instant of local time; for ever without one.
-async fn sleep_until(until: Option<Instant>, clock: &dyn Clock) {
+async fn sleep_until(until: Option<Instant>, now: Instant) {
     match until {
         Some(until) => {
-            let left = until.signed_duration_since(clock.now()).to_std().unwrap_or(Duration::ZERO);
+            let left = until.signed_duration_since(now).to_std().unwrap_or(Duration::ZERO);
             // A timer of less than a millisecond would spin.
             tokio::time::sleep(left.max(Duration::from_millis(1))).await;
         }

@@ -50,11 +50,11 @@ pub trait Journal {
     /// The store's.
     fn release(&mut self, operation: OperationId) -> Result<(), store::Error>;
 
-    /// Gives a sign of life.
+    /// Gives a sign of life, and tells which operations this process has.
     ///
     /// # Errors
     /// The store's.
-    fn beat(&mut self, now: Instant) -> Result<(), store::Error>;
+    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error>;
 
     /// One operation.
     ///
@@ -100,7 +100,7 @@ impl Journal for store::Journal {
         Self::release(self, operation)
     }
 
-    fn beat(&mut self, now: Instant) -> Result<(), store::Error> {
+    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error> {
         Self::beat(self, now)
     }
 

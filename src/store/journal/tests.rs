@@ -106,6 +106,8 @@ fn a_working_owner_is_named_and_a_hung_or_gone_one_replaced() {
     let refused = ana.append(plan.id, 1, std::slice::from_ref(&intent), &[], false, hung).expect_err("lost");
     assert!(matches!(&refused, Error::NotOwner { owner: Some(owner), .. } if owner == "ben@desk"), "{refused}");
     assert_eq!(ana.record(plan.id, hung).expect("read").expect("there").journal.len(), 1, "nothing was written");
+    assert_eq!(ana.beat(hung).expect("beaten"), [], "its next sign of life says what it has lost");
+    assert_eq!(ben.beat(hung).expect("beaten"), [plan.id]);
 
     drop(ben);
     let state = ana.record(plan.id, hung).expect("read").expect("there");
