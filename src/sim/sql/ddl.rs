@@ -219,24 +219,28 @@ impl Engine {
         if !partitioned.is_empty() {
             properties.insert(PARTITIONS.to_owned(), partitioned.join(","));
         }
-        let operation = if selected { "CREATE TABLE AS SELECT" } else { "CREATE TABLE" };
-        // A replaced table keeps its grants, its owner and its name, and gets a new id.
-        let kept = match self.catalog().table(&name) {
-            Ok(old) if replace => {
-                self.catalog().require_manage(act.user(), &Securable::Table(name.clone()))?;
-                Some((old.facts.owner.clone(), old.facts.grants.clone()))
-            }
-            _ => None,
+        let operation = match (selected, replace) {
+            (true, true) => "CREATE OR REPLACE TABLE AS SELECT",
+            (true, false) => "CREATE TABLE AS SELECT",
+            (false, true) => "CREATE OR REPLACE TABLE",
+            (false, false) => "CREATE TABLE",
         };
-        if kept.is_some() {
-            self.drop_table(&name)?;
+        let existing = self.catalog().table(&name).ok().map(|table| table.kind.clone());
+        match existing {
+            Some(kind) if replace => {
+                if !matches!(kind, TableKind::Managed) {
+                    return Err(SqlError::new(
+                        "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
+                        "42809",
+                        format!("'CREATE OR REPLACE TABLE' expects a table but {} is a view.", name.quoted()),
+                    ));
+                }
+                self.catalog().require_manage(act.user(), &Securable::Table(name.clone()))?;
+                self.replace_table(&name, columns, act.user(), act.now, properties, operation)?;
+            }
+            _ => self.add_table(&name, TableKind::Managed, columns, act.user(), act.now, properties, operation)?,
         }
-        self.add_table(&name, TableKind::Managed, columns, act.user(), act.now, properties, operation)?;
-        let facts = self.catalog_mut().facts_mut(&Securable::Table(name.clone()))?;
-        facts.comment = comment;
-        if let Some((owner, grants)) = kept {
-            (facts.owner, facts.grants) = (owner, grants);
-        }
+        self.catalog_mut().facts_mut(&Securable::Table(name.clone()))?.comment = comment;
         if !selected {
             return Ok(StatementResult::default());
         }

@@ -235,7 +235,7 @@ impl DeltaTable {
         Ok(())
     }
 
-    /// Commits a change that was checked; gives the new version. A change of nothing commits nothing.
+    /// Commits a change that was checked; gives the new version. A change of nothing commits nothing; only a RESTORE is noted.
     pub(crate) fn apply(
         &mut self,
         connection: &Connection,
@@ -243,10 +243,7 @@ impl DeltaTable {
         user: &str,
         now: DateTime<Utc>,
     ) -> Result<i64> {
-        if change.removes.is_empty()
-            && change.adds.is_empty()
-            && !matches!(change.operation.as_str(), "WRITE" | "RESTORE")
-        {
+        if change.removes.is_empty() && change.adds.is_empty() && change.operation != "RESTORE" {
             return Ok(self.newest());
         }
         let version = self.newest() + 1;
@@ -342,6 +339,32 @@ impl DeltaTable {
             metrics: BTreeMap::new(),
             job: None,
         });
+        Ok(())
+    }
+
+    /// Begins the table anew with other columns, in one commit: older versions stay readable.
+    pub(crate) fn replace(
+        &mut self,
+        connection: &Connection,
+        operation: &str,
+        columns: &[Column],
+        user: &str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        connection.execute_batch("SAVEPOINT replacement")?;
+        let version = self.newest() + 1;
+        let emptied = connection.execute(&format!("UPDATE {} SET _x = ? WHERE _x IS NULL", self.storage), [version]);
+        let replaced = emptied
+            .map_err(SqlError::from)
+            .and_then(|_| self.change_metadata(connection, operation, BTreeMap::new(), Some(columns), user, now));
+        if replaced.is_err() {
+            connection.execute_batch("ROLLBACK TO replacement")?;
+        }
+        connection.execute_batch("RELEASE replacement")?;
+        replaced?;
+        if let Some(commit) = self.commits.last_mut() {
+            commit.blind_append = false;
+        }
         Ok(())
     }
 

@@ -157,7 +157,7 @@ impl Engine {
     pub fn new(seed: u64, owner: &str, now: DateTime<Utc>) -> Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.execute_batch("PRAGMA case_sensitive_like = ON; PRAGMA temp_store = MEMORY")?;
-        functions::register(&connection)?;
+        functions::register(&connection, seed)?;
         let work = Arc::new(AtomicU64::new(0));
         let done = Arc::clone(&work);
         let is_too_much = move || done.fetch_add(1, Ordering::Relaxed) >= MOST_WORK;
@@ -328,6 +328,37 @@ impl Engine {
         }
         let table = Table { facts, kind, columns, next_field };
         self.catalog.schema_mut(&name.catalog, &name.schema)?.tables.insert(name.table.clone(), table);
+        Ok(())
+    }
+
+    /// Begins a table anew: its name, owner, grants and history stay, its id is another, as streams that read it notice.
+    pub(crate) fn replace_table(
+        &mut self,
+        name: &TableName,
+        mut columns: Vec<Column>,
+        user: &str,
+        now: DateTime<Utc>,
+        properties: BTreeMap<String, String>,
+        operation: &str,
+    ) -> Result<()> {
+        let new_id = self.catalog.new_facts(user, now).id;
+        let table = self.catalog.table_mut(name)?;
+        let (old_id, first_field) = (table.facts.id, table.next_field + 1);
+        for (column, field) in columns.iter_mut().zip(first_field..) {
+            column.field = field;
+            table.next_field = field;
+        }
+        let delta = self.deltas.get_mut(&old_id).ok_or_else(|| SqlError::table_not_found(&name.quoted()))?;
+        delta.replace(&self.connection, operation, &columns, user, now)?;
+        set_levels(delta, &properties);
+        table.columns = columns;
+        table.facts.id = new_id;
+        table.facts.properties = properties;
+        table.facts.updated_at = now;
+        user.clone_into(&mut table.facts.updated_by);
+        if let Some(delta) = self.deltas.remove(&old_id) {
+            self.deltas.insert(new_id, delta);
+        }
         Ok(())
     }
 

@@ -33,10 +33,12 @@ impl Engine {
         at: DateTime<Utc>,
     ) -> Result<i64> {
         let operation = if job.is_some() { "WRITE" } else { "STREAMING UPDATE" };
-        let version = self.append(name, rows, operation, user, at)?;
         let id = self.catalog().table(name)?.facts.id;
+        let before = self.newest_version(id)?;
+        let version = self.append(name, rows, operation, user, at)?;
         let (_, delta) = self.delta_parts(id)?;
-        if let Some(commit) = delta.commits.last_mut() {
+        // A run that wrote nothing made no commit.
+        if let Some(commit) = delta.commits.last_mut().filter(|commit| commit.version > before) {
             commit.parameters.insert("mode".to_owned(), "Append".to_owned());
             commit.metrics.insert("numOutputRows".to_owned(), i64::try_from(written).unwrap_or(i64::MAX));
             commit.job = job;

@@ -168,7 +168,9 @@ impl DataType {
                 (T::Decimal(..), _) | (_, T::Decimal(..)) => {
                     let ((p1, s1), (p2, s2)) = (a.as_decimal()?, b.as_decimal()?);
                     let scale = s1.max(s2);
-                    decimal_bounded((p1 - s1).max(p2 - s2) + scale, scale)
+                    let precision = (p1 - s1).max(p2 - s2) + scale;
+                    // Digits before the point come first.
+                    T::Decimal(precision.min(38), scale.saturating_sub(precision.saturating_sub(38)))
                 }
                 _ => {
                     if a.rank() >= b.rank() {

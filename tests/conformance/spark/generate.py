@@ -30,6 +30,8 @@ KINDS = "k STRING, rank INT, weight DECIMAL(6,3), since DATE"
 
 TEMPLATES = {
     "INT": [
+        "regexp_count({STR}, '[a-c]')", "regexp_instr({STR}, '[,b ]')", "size(split({STR}, '[,b]'))", "levenshtein({STR}, {STR})",
+        "shiftleft({INT}, 3)", "shiftright({INT}, 1)", "bit_count({INT})", "array_max(array({INT}, {SMALL}))", "array_min(array({INT}, {SMALL}))",
         "({INT} + {INT})", "({INT} - {INT})", "({INT} * {SMALL})", "({INT} % nullif({SMALL}, 0))", "pmod({INT}, 7)",
         "abs({INT})", "(-{INT})", "length({STR})", "year({DATE})", "month({DATE})", "dayofmonth({DATE})",
         "dayofweek({DATE})", "weekday({DATE})", "dayofyear({DATE})", "quarter({DATE})", "weekofyear({DATE})",
@@ -44,6 +46,7 @@ TEMPLATES = {
         "array({INT}, {SMALL})[1]", "size(array({INT}, {INT}))", "named_struct('a', {INT}, 'b', {STR}).a",
     ],
     "BIGINT": [
+        "crc32({STR})", "array_position(array({INT}, {SMALL}), {SMALL})", "factorial({SMALL})",
         "({BIGINT} + {INT})", "({BIGINT} - {BIGINT})", "({INT} DIV nullif({SMALL}, 0))", "({BIGINT} DIV 7)",
         "xxhash64({STR})", "xxhash64({INT}, {STR}, {DEC})", "xxhash64({DATE}, {TS}, {BOOL}, {DOUBLECOL})",
         "xxhash64({BIGINT}, {DECWIDE})", "unix_timestamp({TS})", "unix_micros({TS})", "unix_millis({TS})",
@@ -63,6 +66,7 @@ TEMPLATES = {
         "try_divide({DEC}, {DECCOL})", "try_cast({DEC} AS DECIMAL(5,1))",
     ],
     "DOUBLE": [
+        "cbrt({DOUBLE})", "atan({DOUBLE})", "sin({SMALL})", "log(2, abs({DOUBLE}) + 1)", "rint({DOUBLE})",
         "({DOUBLE} + {DOUBLE})", "({DOUBLE} - {DOUBLE})", "({DOUBLE} * {DOUBLE})", "({INT} / nullif({INT}, 0))",
         "sqrt(abs({DOUBLE}))", "round({DOUBLE}, 2)", "CAST({DEC} AS DOUBLE)", "power({SMALL}, 2)", "exp({SMALL})",
         "ln(abs({DOUBLE}) + 1)", "CAST({INT} AS DOUBLE)", "abs({DOUBLE})", "(-{DOUBLE})", "try_divide({INT}, {SMALL})",
@@ -71,6 +75,9 @@ TEMPLATES = {
         "log10(abs({DOUBLE}) + 1)", "log2(abs({INT}) + 1)", "({DOUBLE} / nullif({DOUBLE}, 0))", "({DOUBLE} % 3)",
     ],
     "STR": [
+        "regexp_replace({STR}, '[a-c]+', '#')", "regexp_replace({STR}, '(.)(b)', '$2$1')", "regexp_extract({STR}, '([a-z])(.*)', 2)",
+        "regexp_substr({STR}, '[a-z][a-z]')", "md5({STR})", "sha1({STR})", "translate({STR}, 'abe', 'xy')", "substring_index({STR}, ',', {SMALL})",
+        "bin({INT})", "dayname({DATE})", "monthname({DATE})", "array_join(array_union(split({STR}, ','), split({STR}, 'b')), '|')",
         "concat({STR}, {STR})", "({STR} || {STR})", "upper({STR})", "lower({STR})", "trim({STR})", "ltrim({STR})",
         "rtrim({STR})", "substring({STR}, {SMALL})", "substring({STR}, {SMALL}, {SMALL})", "left({STR}, {SMALL})",
         "right({STR}, {SMALL})", "replace({STR}, {TEXT}, {TEXT})", "lpad({STR}, 6, {TEXT})", "rpad({STR}, 6, '*')",
@@ -86,6 +93,7 @@ TEMPLATES = {
         "array_join(split({STR}, ','), ';', 'none')", "element_at(split({STR}, ','), 1)", "to_json(named_struct('x', {INT}, 'y', {STR}))",
     ],
     "BOOL": [
+        "({STR} RLIKE '^[a-z]+$')", "arrays_overlap(array({INT}), array({INT}, {SMALL}))",
         "({INT} = {INT})", "({INT} < {BIGINT})", "({DEC} >= {INT})", "({DOUBLE} > {DEC})", "({STR} = {STR})",
         "({STR} < {STR})", "({DATE} <= {DATE})", "({TS} > {TS})", "({DATE} < {TS})", "({BOOL} AND {BOOL})",
         "({BOOL} OR {BOOL})", "(NOT {BOOL})", "({ANY} IS NULL)", "({ANY} IS NOT NULL)", "({INT} IN ({SMALL}, {INT}, 3))",

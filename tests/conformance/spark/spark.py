@@ -97,9 +97,12 @@ class Spark:
     def inserted(self, table: str, before: int) -> Result:
         """Databricks answers with the number of new rows; Delta's history has it, and skips a commit of nothing."""
         newest = self.session.sql(f"DESCRIBE HISTORY {table} LIMIT 1").collect()[0]
-        if newest["operation"] == "CREATE TABLE":
+        if newest["version"] == before:
+            count = "0"
+        elif newest["operation"].endswith(" TABLE"):
             return Result()
-        count = "0" if newest["version"] == before else newest["operationMetrics"]["numOutputRows"]
+        else:
+            count = newest["operationMetrics"]["numOutputRows"]
         return Result([("num_affected_rows", "bigint"), ("num_inserted_rows", "bigint")], [[count, count]])
 
 

@@ -104,6 +104,14 @@ impl Binder<'_> {
                 | "date_trunc"
                 | "trunc"
                 | "sha2"
+                | "log"
+                | "factorial"
+                | "regexp_substr"
+                | "array_max"
+                | "array_min"
+                | "arrays_overlap"
+                | "flatten"
+                | "try_element_at"
         );
         Ok(if gives_null { bound.maybe_null() } else { bound })
     }
@@ -172,7 +180,19 @@ impl Binder<'_> {
                 }
                 self.apply(name, &[Bound::literal(unit.into(), T::String), bind(1)?, bind(2)?], &whole.to_string())?
             }
-            "unix_timestamp" if args.is_empty() => Bound::literal(Value::Integer(self.now.timestamp()), T::BigInt),
+            "uuid" => {
+                count(0, 1)?;
+                let signature = Signature::encode("uuid", &[T::BigInt, T::BigInt], &T::String);
+                Bound::over(format!("call({}, draw(), draw())", quoted(&signature)), T::String, [])
+            }
+            "rand" | "random" => {
+                count(0, 1)?;
+                let signature = Signature::encode("rand", &[T::BigInt], &T::Double);
+                Bound::over(format!("call({}, draw())", quoted(&signature)), T::Double, [])
+            }
+            "unix_timestamp" | "to_unix_timestamp" if args.is_empty() => {
+                Bound::literal(Value::Integer(self.now.timestamp()), T::BigInt)
+            }
             "round" if args.len() == 2 => {
                 let (value, places) = (bind(0)?, bind(1)?);
                 let kept = places.literal.as_ref().and_then(Value::integer).and_then(|n| i8::try_from(n).ok());
@@ -229,6 +249,7 @@ impl Binder<'_> {
             "current_timezone" => Bound::literal("Etc/UTC".into(), T::String),
             "current_metastore" => Bound::literal(self.engine.catalog().metastore.id.to_string().into(), T::String),
             "version" => Bound::literal("lakeshift-sim".into(), T::String),
+            "e" => Bound::literal(Value::Double(std::f64::consts::E), T::Double),
             "pi" => Bound::literal(Value::Double(std::f64::consts::PI), T::Double),
             _ => return None,
         })

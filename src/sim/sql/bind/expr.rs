@@ -68,6 +68,10 @@ impl Binder<'_> {
             Expr::ILike { negated, any: false, expr: inner, pattern, escape_char } => {
                 self.like("ilike", *negated, [inner, pattern], escape_char.as_deref(), scope)
             }
+            Expr::RLike { negated, expr: inner, pattern, .. } => {
+                let test = self.routine("rlike", &[sub(inner)?, sub(pattern)?], expr)?;
+                Ok(if *negated { Bound::over(format!("(NOT {})", test.sql), T::Boolean, [&test]) } else { test })
+            }
             Expr::Extract { field, expr: inner, .. } => self.part(&field.to_string(), sub(inner)?),
             Expr::Ceil { expr: inner, .. } => self.routine("ceil", &[sub(inner)?], expr),
             Expr::Floor { expr: inner, .. } => self.routine("floor", &[sub(inner)?], expr),

@@ -1,10 +1,12 @@
-//! Hashes: `xxhash64` bit for bit as Spark computes it, and `sha2`.
+//! Hashes: `xxhash64` bit for bit as Spark computes it, and digests; random identifiers.
 
 use super::{Checked, MANY, Routine, Signature, int_of, lenient, strict};
 use crate::sim::sql::decimal::Decimal;
 use crate::sim::sql::error::Result;
 use crate::sim::sql::types::DataType as T;
 use crate::sim::sql::values::Value;
+use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use twox_hash::XxHash64;
 
@@ -15,6 +17,24 @@ pub(super) const ROUTINES: &[Routine] = &[
         |args| Some((args.to_vec(), T::BigInt)),
         |s: &Signature, v| {
             Ok(Value::Integer(v.iter().zip(&s.args).fold(42, |seed, (value, ty)| xxhash64(value, ty, seed))))
+        },
+    ),
+    strict("md5", (1, 1), digest_types, |_, v| Ok(binary(v).map_or(Value::Null, |data| hex(&Md5::digest(data))))),
+    strict("sha1", (1, 1), digest_types, |_, v| Ok(binary(v).map_or(Value::Null, |data| hex(&Sha1::digest(data))))),
+    strict(
+        "crc32",
+        (1, 1),
+        |_| Some((vec![T::Binary], T::BigInt)),
+        |_, v| Ok(binary(v).map_or(Value::Null, |data| Value::Integer(crc32fast::hash(data).into()))),
+    ),
+    // From a hundred and twenty-eight random bits of the caller.
+    strict(
+        "uuid",
+        (2, 2),
+        |_| None,
+        |_, v| {
+            let bits = u128::from(int_of(&v[0]).cast_unsigned()) << 64 | u128::from(int_of(&v[1]).cast_unsigned());
+            Ok(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string().into())
         },
     ),
     strict("sha2", (2, 2), |_| -> Checked { Some((vec![T::Binary, T::Int], T::String)) }, sha2),
@@ -67,9 +87,20 @@ fn decimal(value: Decimal, precision: u8, seed: i64) -> i64 {
     bytes(full.get(redundant..).unwrap_or(&full), seed)
 }
 
+fn digest_types(_: &[T]) -> Checked {
+    Some((vec![T::Binary], T::String))
+}
+
+fn binary(v: &[Value]) -> Option<&[u8]> {
+    if let Value::Binary(data) = &v[0] { Some(data) } else { None }
+}
+
+fn hex(digest: &[u8]) -> Value {
+    Value::String(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn sha2(_: &Signature, v: &[Value]) -> Result<Value> {
-    let Value::Binary(data) = &v[0] else { return Ok(Value::Null) };
-    let hex = |digest: &[u8]| Value::String(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+    let Some(data) = binary(v) else { return Ok(Value::Null) };
     Ok(match int_of(&v[1]) {
         0 | 256 => hex(&Sha256::digest(data)),
         224 => hex(&Sha224::digest(data)),

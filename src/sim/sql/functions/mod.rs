@@ -2,9 +2,12 @@
 //! (and `aggregate`), whose first argument is the resolved signature.
 
 pub(crate) mod aggregates;
+mod arrays;
 mod hash;
+mod math;
 mod nested;
 mod numeric;
+mod pattern;
 mod text;
 mod time;
 
@@ -14,10 +17,12 @@ use super::cast;
 use super::error::{Result, SqlError};
 use super::types::DataType;
 use super::values::Value;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// The types that a call takes after conversion, and the type that it gives.
 pub(crate) type Checked = Option<(Vec<DataType>, DataType)>;
@@ -99,7 +104,18 @@ impl Signature {
 /// The routine of a name.
 pub(crate) fn find(name: &str) -> Option<&'static Routine> {
     static ALL: LazyLock<HashMap<&'static str, &'static Routine>> = LazyLock::new(|| {
-        let tables = [CASTS, numeric::ROUTINES, text::ROUTINES, time::ROUTINES, nested::ROUTINES, hash::ROUTINES];
+        let tables = [
+            CASTS,
+            numeric::ROUTINES,
+            math::DOUBLES,
+            math::ROUTINES,
+            text::ROUTINES,
+            pattern::ROUTINES,
+            time::ROUTINES,
+            nested::ROUTINES,
+            arrays::ROUTINES,
+            hash::ROUTINES,
+        ];
         tables.into_iter().flatten().map(|routine| (routine.name, routine)).collect()
     });
     let name = match name {
@@ -116,6 +132,10 @@ pub(crate) fn find(name: &str) -> Option<&'static Routine> {
         "day" => "dayofmonth",
         "sign" => "signum",
         "cardinality" => "size",
+        "rlike" | "regexp" => "regexp_like",
+        "sha" => "sha1",
+        "char" => "chr",
+        "to_unix_timestamp" => "unix_timestamp",
         other => other,
     };
     ALL.get(name).copied()
@@ -127,8 +147,12 @@ const CASTS: &[Routine] = &[
     lenient("try_cast", (1, 1), |_| None, |s, v| Ok(cast::cast(&v[0], &s.args[0], &s.result).unwrap_or(Value::Null))),
 ];
 
-/// Gives a connection the doors `call`, `aggregate` and `distinct_key`.
-pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
+/// Gives a connection the doors `call`, `aggregate` and `draw`: that one gives sixty-four random bits each time.
+pub(crate) fn register(connection: &Connection, seed: u64) -> rusqlite::Result<()> {
+    let random = Mutex::new(ChaCha8Rng::seed_from_u64(seed));
+    connection.create_scalar_function("draw", 0, FunctionFlags::SQLITE_UTF8, move |_| {
+        Ok(random.lock().unwrap_or_else(PoisonError::into_inner).random::<i64>())
+    })?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("call", -1, flags, |context| {
         let signature = context.get_or_create_aux(0, |raw| Signature::decode(raw.as_str().unwrap_or_default()))?;

@@ -153,7 +153,6 @@ pub(super) const ROUTINES: &[Routine] = &[
             })
         },
     ),
-    strict("split", (2, 3), |a| takes(a, &[T::String, T::String, T::Int], T::Array(Box::new(T::String))), split),
     strict("sequence", (2, 3), sequence_types, sequence),
     strict(
         "get_json_object",
@@ -223,23 +222,6 @@ fn element(container: &Value, key: &Value, base: i64) -> Result<Value> {
         }
         _ => Ok(Value::Null),
     }
-}
-
-/// Splits at a literal separator; a pattern with signs of a regular expression is refused.
-fn split(_: &Signature, v: &[Value]) -> Result<Value> {
-    let separator = text_of(&v[1]);
-    let plain = separator.strip_prefix('\\').filter(|s| s.chars().count() == 1).unwrap_or(separator);
-    if plain == separator && separator.contains(['\\', '[', ']', '(', ')', '*', '+', '?', '.', '|', '^', '$', '{', '}'])
-    {
-        return Err(SqlError::unsupported(format!("split by the regular expression '{separator}'")));
-    }
-    let text = text_of(&v[0]);
-    let limit = v.get(2).map_or(-1, int_of);
-    let parts: Vec<&str> = match usize::try_from(limit) {
-        Ok(limit) if limit > 0 => text.splitn(limit, plain).collect(),
-        _ => text.split(plain).collect(),
-    };
-    Ok(Value::List(parts.into_iter().map(Value::from).collect()))
 }
 
 fn sequence_types(args: &[T]) -> Checked {

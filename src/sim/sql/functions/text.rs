@@ -98,6 +98,47 @@ pub(super) const ROUTINES: &[Routine] = &[
         |_, v| Ok(Value::Integer(text_of(&v[0]).chars().next().map_or(0, |c| u32::from(c).into()))),
     ),
     strict(
+        "chr",
+        (1, 1),
+        |a| takes(a, &[T::BigInt], T::String),
+        |_, v| {
+            let code = u32::try_from(int_of(&v[0]).rem_euclid(256)).ok().and_then(char::from_u32);
+            Ok(code.filter(|_| int_of(&v[0]) >= 0).map(String::from).unwrap_or_default().into())
+        },
+    ),
+    strict(
+        "translate",
+        (3, 3),
+        |a| takes(a, &[T::String, T::String, T::String], T::String),
+        |_, v| {
+            let (from, to): (Vec<char>, Vec<char>) =
+                (text_of(&v[1]).chars().collect(), text_of(&v[2]).chars().collect());
+            let moved = text_of(&v[0]).chars().filter_map(|letter| match from.iter().position(|c| *c == letter) {
+                Some(at) => to.get(at).copied(),
+                None => Some(letter),
+            });
+            Ok(moved.collect::<String>().into())
+        },
+    ),
+    strict(
+        "substring_index",
+        (3, 3),
+        |a| takes(a, &[T::String, T::String, T::Int], T::String),
+        |_, v| Ok(before_nth(text_of(&v[0]), text_of(&v[1]), int_of(&v[2])).into()),
+    ),
+    strict(
+        "levenshtein",
+        (2, 2),
+        |a| takes(a, &[T::String, T::String], T::Int),
+        |_, v| Ok(count(strsim::levenshtein(text_of(&v[0]), text_of(&v[1])))),
+    ),
+    strict(
+        "space",
+        (1, 1),
+        |a| takes(a, &[T::Int], T::String),
+        |_, v| Ok(" ".repeat(usize::try_from(int_of(&v[0])).unwrap_or(0)).into()),
+    ),
+    strict(
         "startswith",
         (2, 2),
         |a| takes(a, &[T::String, T::String], T::Boolean),
@@ -301,6 +342,20 @@ fn pad(v: &[Value], left: bool) -> Value {
     let fill: String = filling.chars().cycle().take(if filling.is_empty() { 0 } else { missing }).collect();
     let kept: String = letters.into_iter().take(width).collect();
     if left { format!("{fill}{kept}").into() } else { format!("{kept}{fill}").into() }
+}
+
+/// What lies before the n-th separator, or behind the n-th from the end when negative.
+fn before_nth<'t>(text: &'t str, separator: &str, n: i64) -> &'t str {
+    let nth = usize::try_from(n.unsigned_abs()).unwrap_or(usize::MAX);
+    if separator.is_empty() || nth == 0 {
+        return "";
+    }
+    if n > 0 {
+        let at = text.match_indices(separator).nth(nth - 1).map_or(text.len(), |(at, _)| at);
+        return text.get(..at).unwrap_or_default();
+    }
+    let at = text.rmatch_indices(separator).nth(nth - 1).map_or(0, |(at, found)| at + found.len());
+    text.get(at..).unwrap_or_default()
 }
 
 /// LIKE: `%` any text, `_` any letter. Errors: an escape at the end or before an ordinary letter.
