@@ -9,6 +9,7 @@ mod answer;
 mod call;
 mod compute;
 mod deployment;
+mod files;
 mod grown;
 mod jobs;
 mod line;
@@ -55,6 +56,7 @@ fn routes() -> route::Table {
             warehouses::routes(),
             statements::routes(),
             workspace::routes(),
+            files::routes(),
             permissions::routes(),
             policies::routes(),
             compute::routes(),

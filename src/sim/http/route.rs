@@ -59,6 +59,11 @@ impl Route {
         Self { method, template: template.to_owned(), class: Class::Unlimited, handler: Handler::Open(handler) }
     }
 
+    /// A read of what the answer's headers tell; its body is left out on the way.
+    pub(super) fn head(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
+        Self { method: "HEAD", ..Self::get(template, handler) }
+    }
+
     /// An act.
     pub(super) fn post(template: impl Into<String>, handler: fn(&mut Call<'_>) -> Answer) -> Self {
         Self { method: "POST", ..Self::get(template, handler) }

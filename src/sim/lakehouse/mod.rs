@@ -11,6 +11,7 @@ mod session;
 mod statement;
 mod system;
 mod unity;
+mod volume_files;
 
 use std::collections::BTreeMap;
 
@@ -22,11 +23,13 @@ use fleet::FleetTables;
 use queue::Queue;
 use session::SqlSession;
 use system::{Log, SystemTables};
+use volume_files::VolumeFiles;
 
 pub(super) use outcome::{Chunk, Output};
 pub(super) use session::NewSession;
 pub(super) use statement::{Disposition, End, Failure, Format, Order, State, Statement};
 pub(super) use unity::{Changes, partition_index, public};
+pub(super) use volume_files::{Entry, FileTrouble};
 
 /// Now, by two clocks: the world's, and one that runs even while the world stands still.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,7 @@ pub(super) struct Lakehouse {
     log: Log,
     queue: Queue,
     sessions: BTreeMap<String, SqlSession>,
+    files: VolumeFiles,
     seed: u64,
     /// How many ids were given out.
     ids: u64,
@@ -68,6 +72,7 @@ impl Lakehouse {
             log: Log::default(),
             queue: Queue::default(),
             sessions: BTreeMap::new(),
+            files: VolumeFiles::default(),
             seed,
             ids: 0,
             uptime_ms: 0,

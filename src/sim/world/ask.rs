@@ -21,6 +21,8 @@ pub struct RunsFilter {
     pub completed_only: bool,
     /// Only of one job.
     pub job_id: Option<u64>,
+    /// Only submitted ones, or only those of jobs.
+    pub is_one_time: Option<bool>,
     /// Launched at or after.
     pub start_time_from: Option<Instant>,
     /// Launched at or before.
@@ -59,6 +61,11 @@ impl Site {
         jobs
     }
 
+    /// A run as it stands now.
+    fn view(&self, course: &Course) -> Run {
+        Run { is_one_time: self.jobs[course.job].one_time, ..course.view(self.now) }
+    }
+
     /// A page of runs.
     pub(super) fn runs(&self, filter: &RunsFilter, past: Option<RunCursor>, limit: usize) -> RunsPage {
         let job = match filter.job_id.map(|id| self.jobs.iter().position(|entry| entry.job.job_id == id)) {
@@ -74,19 +81,20 @@ impl Site {
         let wanted = |course: &Course| {
             let active = course.phase_at(self.now).is_active();
             job.is_none_or(|job| course.job == job)
+                && filter.is_one_time.is_none_or(|wanted| self.jobs[course.job].one_time == wanted)
                 && (!filter.active_only || active)
                 && (!filter.completed_only || !active)
         };
         let mut runs: Vec<(Instant, RunKey, Run)> = Vec::new();
         for (at, key) in self.order.iter().rev().filter(|(at, key)| fits(*at, *key)) {
             let Some(course) = self.courses.get(key).filter(|course| wanted(course)) else { continue };
-            runs.push((*at, *key, course.view(self.now)));
+            runs.push((*at, *key, self.view(course)));
             if runs.len() > limit {
                 break;
             }
         }
         // Whatever ran when the world began is among the living: the past beyond them is over.
-        if !filter.active_only {
+        if !filter.active_only && filter.is_one_time != Some(true) {
             self.add_past_runs(&mut runs, job, &fits, low, high.min(after_key.map_or(high, |(at, _)| at)), limit);
         }
         let more = runs.len() > limit;
@@ -122,7 +130,7 @@ impl Site {
             for (at, key) in launches {
                 if fits(at, key) && !self.courses.contains_key(&key) {
                     if let Some(course) = self.past_course(key) {
-                        runs.push((at, key, course.view(self.now)));
+                        runs.push((at, key, self.view(&course)));
                         added += 1;
                     }
                     if added > limit {
@@ -155,7 +163,7 @@ impl Site {
     /// A job run.
     pub(super) fn run(&self, run_id: u64) -> Result<Run, Refusal> {
         match self.find(run_id)? {
-            (course, Slot::Run) => Ok(course.view(self.now)),
+            (course, Slot::Run) => Ok(self.view(&course)),
             _ => Err(Refusal::NoSuchRun(run_id)),
         }
     }
@@ -171,7 +179,7 @@ impl Site {
     /// A task's run (or that of one of its iterations), and the job run that it is part of.
     pub(super) fn task_run(&self, run_id: u64) -> Result<(Run, RunTask), Refusal> {
         let (course, slot) = self.find(run_id)?;
-        let run = course.view(self.now);
+        let run = self.view(&course);
         let iterations = match slot {
             Slot::Iteration { each, number, .. } => {
                 course.each_task(each).map(|task| course.iterations_at(task, number, self.now)).unwrap_or_default()

@@ -190,6 +190,7 @@ impl Course {
             run_name: self.settings.name.clone(),
             creator_user_name: self.creator.clone(),
             trigger: self.trigger,
+            is_one_time: false,
             parent_task_run_id: self.parent.map(|(_, id)| id),
             schedule: schedule.filter(|schedule: &CronSchedule| !schedule.quartz_cron_expression.is_empty()),
             phase,

@@ -50,7 +50,7 @@ pub use ask::{RunCursor, RunsFilter, RunsPage};
 pub use deploy::PipelineOrder;
 pub use events::{EventCursor, EventsFilter, EventsPage};
 use job::{Job, JobSettings};
-pub use orders::{RepairRun, RunNow};
+pub use orders::{RepairRun, RunNow, SubmitRun};
 use pipeline::{PipelineView, StartUpdate, Update};
 use principal::Principal;
 use refusal::Refusal;
@@ -227,6 +227,14 @@ impl World {
     /// When there is no such job, or the order names tasks or parameters that the job has not.
     pub fn run_now(&mut self, environment: Environment, who: &Principal, order: RunNow) -> Result<u64, Refusal> {
         self.site_mut(environment).run_now(&who.user_name, order)
+    }
+
+    /// Launches a run that no job has and gives its id; tokens as with [`World::run_now`].
+    ///
+    /// # Errors
+    /// When the graph makes no sense.
+    pub fn submit_run(&mut self, environment: Environment, who: &Principal, order: SubmitRun) -> Result<u64, Refusal> {
+        self.site_mut(environment).submit_run(who, order)
     }
 
     /// Cancels a job run or a task's run. A run that is over stays as it is.

@@ -35,6 +35,17 @@ pub struct RunNow {
     pub queue: Option<bool>,
 }
 
+/// What `runs/submit` asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubmitRun {
+    /// The run's name and tasks.
+    pub settings: JobSettings,
+    /// A repeat with the same token is answered with the run that the first one made.
+    pub idempotency_token: Option<String>,
+    /// Who may do what with it.
+    pub access: Vec<Access>,
+}
+
 /// What `runs/repair` asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepairRun {
@@ -73,6 +84,30 @@ impl Site {
         let run_id = self.launch(course, order.queue).id(Slot::Run);
         if let Some(token) = order.idempotency_token {
             self.tokens.insert((order.job_id, token), run_id);
+        }
+        Ok(run_id)
+    }
+
+    /// Launches one run of settings that are no job's.
+    pub(super) fn submit_run(&mut self, creator: &Principal, order: SubmitRun) -> Result<u64, Refusal> {
+        // No job has this id: tokens of submitted runs are a workspace's own.
+        let token = order.idempotency_token.map(|token| (0, token));
+        if let Some(run_id) = token.as_ref().and_then(|token| self.tokens.get(token)) {
+            return Ok(*run_id);
+        }
+        if order.settings.tasks.is_empty() {
+            return Err(Refusal::Invalid("Missing required field: tasks".to_owned()));
+        }
+        let job_id = self.create_job(creator, order.settings)?;
+        let (job, _) = self.job_entry(job_id)?;
+        self.delete_job(job_id)?;
+        let entry = &mut self.jobs[job];
+        entry.one_time = true;
+        entry.access = order.access;
+        let course = self.course(job, creator.user_name.clone(), Trigger::OneTime, self.now);
+        let run_id = self.launch(course, None).id(Slot::Run);
+        if let Some(token) = token {
+            self.tokens.insert(token, run_id);
         }
         Ok(run_id)
     }
@@ -290,6 +325,7 @@ impl Site {
             caller: None,
             has_history: false,
             deleted: false,
+            one_time: false,
         });
         self.schedule(self.jobs.len() - 1);
         Ok(job_id)

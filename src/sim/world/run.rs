@@ -20,6 +20,8 @@ pub struct Run {
     pub creator_user_name: String,
     /// What launched it.
     pub trigger: Trigger,
+    /// Whether it was submitted without a job (`SUBMIT_RUN` on the wire).
+    pub is_one_time: bool,
     /// The `run_job_task` run that launched it.
     pub parent_task_run_id: Option<u64>,
     /// The schedule that launched it.

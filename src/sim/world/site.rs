@@ -104,6 +104,8 @@ pub(super) struct JobEntry {
     /// Whether it ran before the world began.
     pub(super) has_history: bool,
     pub(super) deleted: bool,
+    /// Made by `runs/submit` for one run: no list has it, and it takes no orders.
+    pub(super) one_time: bool,
 }
 
 /// A pipeline, and what only the world knows of it.

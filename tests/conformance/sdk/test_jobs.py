@@ -10,6 +10,8 @@ from databricks.sdk.service.jobs import (
     RunLifecycleStateV2State,
     RunResultState,
     RunType,
+    SparkPythonTask,
+    SubmitTask,
     TerminationCodeCode,
     TriggerType,
 )
@@ -203,3 +205,18 @@ def test_a_reader_may_look_and_not_touch(sim, jobs):
     assert reader.jobs.get(jobs[0].job_id).job_id == jobs[0].job_id
     with pytest.raises(PermissionDenied):
         reader.jobs.run_now(jobs[0].job_id)
+
+
+def test_a_submitted_run_belongs_to_no_job(dev, sim):
+    task = SubmitTask(task_key="once", spark_python_task=SparkPythonTask(python_file="/Workspace/Shared/once.py"))
+    waiter = dev.jobs.submit(run_name="one of a kind", tasks=[task], idempotency_token="submitted-once")
+    again = dev.jobs.submit(run_name="one of a kind", tasks=[task], idempotency_token="submitted-once")
+    assert again.run_id == waiter.run_id
+    run = dev.jobs.get_run(waiter.run_id)
+    assert (run.run_name, run.run_type, run.trigger) == ("one of a kind", RunType.SUBMIT_RUN, TriggerType.ONE_TIME)
+    assert [t.task_key for t in run.tasks] == ["once"]
+    assert all(job.job_id != run.job_id for job in dev.jobs.list()), "no list has it"
+    assert waiter.run_id in {r.run_id for r in dev.jobs.list_runs(run_type=RunType.SUBMIT_RUN)}
+    assert waiter.run_id not in {r.run_id for r in dev.jobs.list_runs(run_type=RunType.JOB_RUN, start_time_from=run.start_time)}
+    sim.advance(7200)
+    assert dev.jobs.get_run(waiter.run_id).state.life_cycle_state is RunLifeCycleState.TERMINATED

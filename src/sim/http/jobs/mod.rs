@@ -1,7 +1,7 @@
 //! Jobs: list, get and what starts them (databricks-api.md 3.1 to 3.4).
 
 pub(super) mod render;
-mod write;
+pub(super) mod write;
 
 use std::collections::BTreeMap;
 

@@ -22,19 +22,25 @@ const KEYED: [(&str, &str); 4] = [
 
 pub(super) fn create(call: &mut Call<'_>) -> Answer {
     let mut body: Map<String, Value> = call.body()?;
-    let mut list = match body.shift_remove("access_control_list") {
-        Some(list) => permissions::of_job(read(list)?)?,
-        None => Vec::new(),
-    };
+    let list = access_of(call, &mut body)?;
     let settings = settings(body)?;
-    if !list.iter().any(|entry| entry.level == Level::Owner) {
-        list.retain(|entry| entry.grantee != call.principal.grantee());
-        list.push(Access { grantee: call.principal.grantee(), level: Level::Owner });
-    }
     let workspace = call.workspace();
     let job_id = call.world.create_job(workspace, call.principal, settings)?;
     call.world.set_access(workspace, &Object::Job(job_id), list);
     Ok(Reply::json(&json!({"job_id": job_id})))
+}
+
+/// The access list of a new job or run: its creator owns it unless the list says who does.
+pub(in crate::sim::http) fn access_of(call: &Call<'_>, body: &mut Map<String, Value>) -> Result<Vec<Access>, Refusal> {
+    let mut list = match body.shift_remove("access_control_list") {
+        Some(list) => permissions::of_job(read(list)?)?,
+        None => Vec::new(),
+    };
+    if !list.iter().any(|entry| entry.level == Level::Owner) {
+        list.retain(|entry| entry.grantee != call.principal.grantee());
+        list.push(Access { grantee: call.principal.grantee(), level: Level::Owner });
+    }
+    Ok(list)
 }
 
 #[derive(Deserialize)]
@@ -117,7 +123,8 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Refusal> {
         .map_err(|error| Refusal::malformed(format!("Could not parse request object: {error}")))
 }
 
-fn settings(mut body: Map<String, Value>) -> Result<JobSettings, Refusal> {
+/// Settings of a job, or of one run, as they were sent.
+pub(in crate::sim::http) fn settings(mut body: Map<String, Value>) -> Result<JobSettings, Refusal> {
     body.entry("name").or_insert_with(|| "Untitled".into());
     // The service takes these and never gives them back: they are its own to say, or only instructions.
     for own in ["job_id", "format"] {

@@ -1,6 +1,7 @@
 //! Runs: list, get, output, cancel, repair (databricks-api.md 3.3, 3.6, 3.12).
 
 mod render;
+mod submit;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
                 Route::get(path("list"), list),
                 Route::get(path("get"), get).limited(Class::RunsGet),
                 Route::get(path("get-output"), get_output),
+                Route::post(path("submit"), submit::submit).limited(Class::RunNow),
                 Route::post(path("cancel"), cancel),
                 Route::post(path("cancel-all"), cancel_all),
                 Route::post(path("repair"), repair),
@@ -52,16 +54,23 @@ fn list(call: &mut Call<'_>) -> Answer {
     }
     let job_id = query.integer("job_id")?.map(|_| query.id("job_id")).transpose()?;
     let (from, to) = (instant(call, "start_time_from")?, instant(call, "start_time_to")?);
-    // Every run here is of a job: runs of other types do not exist.
-    let none = query.text("run_type").is_some_and(|kind| kind != "JOB_RUN");
-    let question = format!("runs/list {active_only} {completed_only} {job_id:?} {from:?} {to:?}");
+    let run_type = query.text("run_type").unwrap_or_default().to_owned();
+    let is_one_time = match run_type.as_str() {
+        "JOB_RUN" => Some(false),
+        "SUBMIT_RUN" => Some(true),
+        _ => None,
+    };
+    // Notebooks that run notebooks are not simulated.
+    let none = run_type == "WORKFLOW_RUN";
+    let question = format!("runs/list {run_type} {active_only} {completed_only} {job_id:?} {from:?} {to:?}");
     let before = query.text("page_token").map(|token| cursor(&question, token)).transpose()?;
     if let Some(job_id) = job_id {
         access::job(call, job_id, Level::View)?;
         call.world.job(call.workspace(), job_id)?;
     }
 
-    let filter = RunsFilter { active_only, completed_only, job_id, start_time_from: from, start_time_to: to };
+    let filter =
+        RunsFilter { active_only, completed_only, job_id, is_one_time, start_time_from: from, start_time_to: to };
     let (runs, next) = if none { (Vec::new(), None) } else { visible(call, &filter, before, limit) };
     let version = Version::of(call.route);
     let mut body = Map::new();

@@ -60,7 +60,7 @@ pub(super) fn of_task(run: &Run, task: &RunTask, site: &Site) -> Value {
     metadata.insert("number_in_job".to_owned(), task.run_id.into());
     metadata.insert("original_attempt_run_id".to_owned(), task.run_id.into());
     metadata.insert("run_name".to_owned(), task.task.task_key.clone().into());
-    metadata.insert("run_type".to_owned(), "JOB_RUN".into());
+    metadata.insert("run_type".to_owned(), run_type(run).into());
     metadata.insert("creator_user_name".to_owned(), run.creator_user_name.clone().into());
     metadata.insert("trigger".to_owned(), run.trigger.as_str().into());
     metadata.insert("format".to_owned(), "SINGLE_TASK".into());
@@ -121,7 +121,7 @@ fn base(run: &Run, site: &Site) -> Map<String, Value> {
         "job_run_id": run.run_id,
         "original_attempt_run_id": run.run_id,
         "run_name": run.run_name,
-        "run_type": "JOB_RUN",
+        "run_type": run_type(run),
         "run_page_url": page_url(site, run.job_id, run.run_id),
         "creator_user_name": run.creator_user_name,
         "start_time": run.start_time.timestamp_millis(),
@@ -151,6 +151,10 @@ fn base(run: &Run, site: &Site) -> Map<String, Value> {
         body.insert("overriding_parameters".to_owned(), json!({"notebook_params": parameters}));
     }
     body
+}
+
+fn run_type(run: &Run) -> &'static str {
+    if run.is_one_time { "SUBMIT_RUN" } else { "JOB_RUN" }
 }
 
 fn arrays(run: &Run, site: &Site) -> Map<String, Value> {

@@ -73,6 +73,10 @@ impl Privilege {
     pub const SELECT: Self = Self("SELECT");
     /// See metadata.
     pub const BROWSE: Self = Self("BROWSE");
+    /// Read files.
+    pub const READ_VOLUME: Self = Self("READ_VOLUME");
+    /// Write files.
+    pub const WRITE_VOLUME: Self = Self("WRITE_VOLUME");
     /// Reach into a catalog.
     pub const USE_CATALOG: Self = Self("USE_CATALOG");
     /// Reach into a schema.

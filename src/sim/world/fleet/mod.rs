@@ -299,6 +299,7 @@ impl Builder<'_> {
             caller: None,
             has_history: true,
             deleted: false,
+            one_time: false,
         }
     }
 
