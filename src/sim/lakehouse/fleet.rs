@@ -62,8 +62,9 @@ fn columns() -> Vec<Column> {
 }
 
 impl Lakehouse {
-    /// Writes the histories of all tables that a text names, directly or through views, up to an instant.
-    pub(in crate::sim) fn bring_up(&mut self, text: &str, at: Instant, world: &World) {
+    /// Writes the histories of all tables that a text names, directly or through views, up to an instant. Says whether
+    /// they are whole: system tables are written a part at a time.
+    pub(in crate::sim) fn bring_up(&mut self, text: &str, at: Instant, world: &World) -> bool {
         for name in self.named_in(text) {
             if let Err(error) = self.write_history(&name, at, world) {
                 // A table that somebody dropped or changed takes no more of the fleet's rows.
@@ -71,7 +72,7 @@ impl Lakehouse {
                 self.fleet.tables.remove(&name);
             }
         }
-        self.bring_up_system(text, at, world);
+        self.bring_up_system(text, at, world)
     }
 
     /// The tables of the fleet that a text may name: too many do no harm.

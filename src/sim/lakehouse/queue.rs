@@ -92,8 +92,8 @@ impl Queue {
         }
     }
 
-    /// The next statement that has something to do by now, and when it was to do it.
-    fn next_due(&self, now: Moment) -> Option<(Instant, String)> {
+    /// The next statement that has something to do by now, and when it was to do it; not one of those that wait.
+    fn next_due(&self, now: Moment, waiting: &BTreeSet<String>) -> Option<(Instant, String)> {
         let due = |id: &String| {
             let statement = self.statements.get(id)?;
             let at = match &statement.state {
@@ -113,7 +113,7 @@ impl Queue {
             (at <= now.at).then(|| (at, id.clone()))
         };
         // Of equal instants the first that came: `min_by_key` keeps it.
-        self.active.values().filter_map(due).min_by_key(|(at, _)| *at)
+        self.active.values().filter(|id| !waiting.contains(*id)).filter_map(due).min_by_key(|(at, _)| *at)
     }
 
     /// Forgets results and statements whose time is over.
@@ -184,19 +184,20 @@ impl Lakehouse {
     pub(super) fn work(&mut self, now: Moment, world: &World) {
         self.uptime_ms = now.uptime_ms;
         self.note_queries();
-        while let Some((at, id)) = self.queue.next_due(now) {
+        self.rest_system();
+        // Those whose tables are not written yet: they wait for the next look.
+        let mut waiting = BTreeSet::new();
+        while let Some((at, id)) = self.queue.next_due(now, &waiting) {
+            let Some(statement) = self.queue.statements.get(&id) else { return };
+            let reads = !matches!(statement.state, State::Running { work: Work::Answer(_) | Work::Endless, .. });
+            if reads && !self.look(&id, at, world) {
+                waiting.insert(id);
+                continue;
+            }
             let Some(statement) = self.queue.statements.get_mut(&id) else { return };
             match std::mem::replace(&mut statement.state, State::Pending) {
-                State::Pending => {
-                    self.look(&id, at, world);
-                    self.begin(&id, at, now);
-                }
-                running @ State::Running { .. } => {
-                    if matches!(running, State::Running { work: Work::Commit(_) | Work::Define, .. }) {
-                        self.look(&id, at, world);
-                    }
-                    self.finish(&id, at, running);
-                }
+                State::Pending => self.begin(&id, at, now),
+                running @ State::Running { .. } => self.finish(&id, at, running),
                 State::Ended { .. } => {}
             }
         }
@@ -221,12 +222,12 @@ impl Lakehouse {
         }
     }
 
-    /// Brings up what a statement names, in its text or in a value of a marker.
-    fn look(&mut self, id: &str, at: Instant, world: &World) {
-        let Some(statement) = self.queue.statements.get(id) else { return };
+    /// Brings up what a statement names, in its text or in a value of a marker. Says whether all of it is there.
+    fn look(&mut self, id: &str, at: Instant, world: &World) -> bool {
+        let Some(statement) = self.queue.statements.get(id) else { return true };
         let values = statement.order.parameters.iter().filter_map(|parameter| parameter.value.as_deref());
         let text = std::iter::once(statement.order.text.as_str()).chain(values).collect::<Vec<_>>().join(" ");
-        self.bring_up(&text, at, world);
+        self.bring_up(&text, at, world)
     }
 
     fn session_of(&self, order: &Order) -> Session {

@@ -103,7 +103,7 @@ impl Log {
         .collect()
     }
 
-    pub(super) fn audit(&self, facts: &mut Facts, window: Window, world: &World) -> Rows {
+    pub(super) fn audit(&self, facts: &Facts, window: Window, world: &World) -> Rows {
         let mut rows = Rows::new();
         let mut add =
             |workspace: String, user: &str, service: &str, action: &str, parameters: &[(&str, &str)], when: Instant| {
@@ -148,7 +148,7 @@ impl Log {
             let workspace = workspace_id(world, query.environment);
             add(workspace, &query.user, "databrickssql", "commandFinish", &parameters, query.ended_at);
         }
-        for fact in facts.runs(world) {
+        for fact in facts.within(window, AUDIT_LATE) {
             let (job, run) = (fact.job_id.to_string(), fact.run_id.to_string());
             let parameters = [("jobId", job.as_str()), ("runId", run.as_str())];
             let workspace = workspace_id(world, fact.environment);
@@ -165,7 +165,7 @@ impl Log {
         rows
     }
 
-    pub(super) fn lineage(&self, facts: &mut Facts, window: Window, world: &World, columns: bool) -> Rows {
+    pub(super) fn lineage(&self, facts: &Facts, window: Window, world: &World, columns: bool) -> Rows {
         let mut rows = Rows::new();
         for query in self.queries.iter().filter(|query| window.takes(query.ended_at + LINEAGE_LATE)) {
             for source in &query.sources {
@@ -186,7 +186,7 @@ impl Log {
             })
             .collect();
         let well = |phase| matches!(phase, Phase::Ended(Ending::Success | Ending::SuccessWithFailures));
-        for fact in facts.runs(world).filter(|fact| well(fact.phase)) {
+        for fact in facts.within(window, LINEAGE_LATE).filter(|fact| well(fact.phase)) {
             let Some(ended_at) = fact.ended_at.filter(|at| window.takes(*at + LINEAGE_LATE)) else { continue };
             let (job, run) = (fact.job_id.to_string(), fact.run_id.to_string());
             for (_, known) in

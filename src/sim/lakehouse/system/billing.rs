@@ -8,14 +8,15 @@ use crate::domain::Instant;
 use crate::domain::workspace::Environment;
 use crate::sim::sql::Value;
 use crate::sim::world::World;
+use crate::sim::world::job::Job;
 
 use super::cell::{ACCOUNT, at, below, date, decimal, hour_of, hours, id, map, maybe, text};
-use super::facts::Facts;
+use super::facts::{Facts, RunFact};
 use super::lakeflow::workspace_id;
 use super::{Rows, Window};
 
 /// How far usage reaches back.
-const RETENTION: TimeDelta = TimeDelta::days(365);
+pub(super) const RETENTION: TimeDelta = TimeDelta::days(365);
 /// How soon, and how late, an hour's usage is told after the hour began.
 const SOONEST: TimeDelta = TimeDelta::hours(3);
 /// The latest.
@@ -79,92 +80,96 @@ struct Usage<'a> {
 }
 
 /// What of a job its usage tells.
+#[derive(Default)]
 struct Payer {
     classic: bool,
     tags: BTreeMap<String, String>,
     run_as: String,
 }
 
+/// What a day of each job costs, for the time before runs are known.
+#[derive(Debug)]
+pub(super) struct Daily {
+    /// When the first known run was launched.
+    first: Instant,
+    /// By job: millionths of a DBU, a run, and the job's name.
+    costs: BTreeMap<(Environment, u64), (i128, u64, String)>,
+}
+
+impl Daily {
+    pub(super) fn of(facts: &Facts, world: &World) -> Self {
+        let first = facts.all().map(|fact| fact.launched_at).min().unwrap_or(world.started_at());
+        let known_days = i128::from((world.started_at() - first).num_days().max(1));
+        let mut costs = BTreeMap::new();
+        let before = facts.all().filter(|fact| fact.ended_at.is_some() && fact.launched_at < world.started_at());
+        for fact in before {
+            let sum: i128 = costs_by_hour(fact).map(|(_, millionths)| millionths).sum();
+            let cost = costs.entry((fact.environment, fact.job_id)).or_insert((0, fact.run_id, fact.name.clone()));
+            cost.0 += sum;
+        }
+        costs.retain(|_, (sum, ..)| *sum > 0);
+        costs.values_mut().for_each(|(sum, ..)| *sum /= known_days);
+        Self { first, costs }
+    }
+}
+
+/// What a run that is over cost in each of its hours, in millionths of a DBU.
+fn costs_by_hour(fact: &RunFact) -> impl Iterator<Item = (Instant, i128)> {
+    let ended_at = fact.ended_at.unwrap_or(fact.launched_at);
+    let dbu_an_hour = 2_000_000 + i128::from(below(6_000_000, &["dbu", &fact.job_id.to_string()]));
+    let compute_ms: u64 = fact.tasks.iter().map(|task| task.setup_ms + task.execution_ms).sum();
+    let span_ms = i128::from((ended_at - fact.launched_at).num_milliseconds().max(1));
+    let parts = hours(fact.launched_at, ended_at).into_iter().map(move |(from, to)| {
+        let part = i128::from((to - from).num_milliseconds()) * i128::from(compute_ms) / span_ms;
+        (hour_of(from), dbu_an_hour * part / 3_600_000)
+    });
+    parts.filter(|(_, millionths)| *millionths > 0)
+}
+
 /// What became available in a window.
-pub(super) fn usage(facts: &mut Facts, window: Window, world: &World, seed: u64) -> Rows {
+pub(super) fn usage(facts: &Facts, daily: &Daily, window: Window, world: &World, seed: u64) -> Rows {
     let mut books = Books { window, world, seed: seed.to_string(), rows: Rows::new() };
-    let gone = Payer { classic: false, tags: BTreeMap::new(), run_as: String::new() };
-    let mut first = world.started_at();
-    // By job: what a day costs and at which hour, for the time before runs are known.
-    let mut days: BTreeMap<(Environment, u64), (i128, u64, String)> = BTreeMap::new();
+    let payer = |job: &Job| Payer {
+        classic: !job.settings.job_clusters.is_empty(),
+        tags: job.settings.tags.clone(),
+        run_as: job.run_as_user_name.clone(),
+    };
     let jobs: BTreeMap<(Environment, u64), Payer> = world
         .workspaces()
         .iter()
         .flat_map(|workspace| world.jobs(workspace.environment).into_iter().map(|job| (workspace.environment, job)))
-        .map(|(environment, job)| {
-            let payer = Payer {
-                classic: !job.settings.job_clusters.is_empty(),
-                tags: job.settings.tags.clone(),
-                run_as: job.run_as_user_name.clone(),
-            };
-            ((environment, job.job_id), payer)
-        })
+        .map(|(environment, job)| ((environment, job.job_id), payer(job)))
         .collect();
-    for fact in facts.runs(world) {
-        let Some(ended_at) = fact.ended_at else { continue };
-        first = first.min(fact.launched_at);
-        let key = (fact.environment, fact.job_id);
-        let payer = jobs.get(&key).unwrap_or(&gone);
-        let dbu_an_hour = 2_000_000 + i128::from(below(6_000_000, &["dbu", &fact.job_id.to_string()]));
-        let compute_ms: u64 = fact.tasks.iter().map(|task| task.setup_ms + task.execution_ms).sum();
-        let span_ms = (ended_at - fact.launched_at).num_milliseconds().max(1);
-        for (from, to) in hours(fact.launched_at, ended_at) {
-            let part = i128::from((to - from).num_milliseconds()) * i128::from(compute_ms) / i128::from(span_ms);
-            let millionths = dbu_an_hour * part / 3_600_000;
-            if millionths > 0 {
-                books.enter(&Usage {
-                    environment: fact.environment,
-                    hour: hour_of(from),
-                    sku: if payer.classic { JOBS_CLASSIC } else { JOBS },
-                    product: "JOBS",
-                    millionths,
-                    job: Some((fact.job_id, &fact.name, fact.run_id)),
-                    pipeline: None,
-                    warehouse: None,
-                    run_as: &payer.run_as,
-                    tags: &payer.tags,
-                });
-                let day = days.entry(key).or_insert_with(|| (0, fact.run_id, fact.name.clone()));
-                day.0 += millionths;
-            }
+    let gone = Payer::default();
+    let late = LATEST + RESTATED_AFTER + TimeDelta::hours(1);
+    for fact in facts.within(window, late).filter(|fact| fact.ended_at.is_some()) {
+        let payer = jobs.get(&(fact.environment, fact.job_id)).unwrap_or(&gone);
+        for (hour, millionths) in costs_by_hour(fact) {
+            books.job((fact.environment, fact.job_id), (&fact.name, fact.run_id), hour, millionths, payer);
         }
     }
-    let known_days = (world.started_at() - first).num_days().max(1);
-    books.pipelines();
-    books.warehouses();
-    if window.after.is_none() {
-        let mut at = hour_of(first) - TimeDelta::days(1);
-        let oldest = window.to - RETENTION;
-        while at > oldest {
-            for ((environment, job_id), (sum, run_id, name)) in &days {
-                let payer = jobs.get(&(*environment, *job_id)).unwrap_or(&gone);
-                let day = at.timestamp() / 86_400;
-                let noise = 85 + i128::from(below(30, &["day", &job_id.to_string(), &day.to_string()]));
-                // The fleet has grown by a third within the year.
-                let age = i128::from((world.started_at() - at).num_days());
-                let millionths = sum / i128::from(known_days) * noise / 100 * (1_460 - age) / 1_460;
-                let hour = at + TimeDelta::hours(i64::try_from(below(24, &["hour", &job_id.to_string()])).unwrap_or(0));
-                let older_run = run_id.wrapping_sub(u64::try_from(age).unwrap_or(0) * 7);
-                books.enter(&Usage {
-                    environment: *environment,
-                    hour: hour_of(hour),
-                    sku: if payer.classic { JOBS_CLASSIC } else { JOBS },
-                    product: "JOBS",
-                    millionths: millionths.max(1),
-                    job: Some((*job_id, name, older_run)),
-                    pipeline: None,
-                    warehouse: None,
-                    run_as: &payer.run_as,
-                    tags: &payer.tags,
-                });
-            }
-            at -= TimeDelta::days(1);
+    books.pipelines(late);
+    books.warehouses(late);
+    // The time before runs are known, newest day first.
+    let last = (world.started_at() - RETENTION).max(books.oldest(late) - TimeDelta::days(1));
+    let mut at = hour_of(daily.first) - TimeDelta::days(1);
+    while at > window.to {
+        at -= TimeDelta::days(1);
+    }
+    while at > last {
+        for ((environment, job_id), (cost, run_id, name)) in &daily.costs {
+            let job = job_id.to_string();
+            let day = at.timestamp() / 86_400;
+            let noise = 85 + i128::from(below(30, &["day", &job, &day.to_string()]));
+            // The fleet has grown by a third within the year.
+            let age = (world.started_at() - at).num_days();
+            let millionths = cost * noise / 100 * (1_460 - i128::from(age)) / 1_460;
+            let hour = at + TimeDelta::hours(i64::try_from(below(24, &["hour", &job])).unwrap_or(0));
+            let older_run = run_id.wrapping_sub(u64::try_from(age).unwrap_or(0) * 7);
+            let payer = jobs.get(&(*environment, *job_id)).unwrap_or(&gone);
+            books.job((*environment, *job_id), (name, older_run), hour_of(hour), millionths.max(1), payer);
         }
+        at -= TimeDelta::days(1);
     }
     books.rows
 }
@@ -178,9 +183,37 @@ struct Books<'a> {
 }
 
 impl Books<'_> {
+    /// The earliest hour of which something may become available in the window.
+    fn oldest(&self, late: TimeDelta) -> Instant {
+        let oldest = self.world.started_at() - RETENTION;
+        self.window.after.map_or(oldest, |after| oldest.max(after - late))
+    }
+
+    fn job(
+        &mut self,
+        (environment, job_id): (Environment, u64),
+        (name, run_id): (&str, u64),
+        hour: Instant,
+        millionths: i128,
+        payer: &Payer,
+    ) {
+        self.enter(&Usage {
+            environment,
+            hour,
+            sku: if payer.classic { JOBS_CLASSIC } else { JOBS },
+            product: "JOBS",
+            millionths,
+            job: Some((job_id, name, run_id)),
+            pipeline: None,
+            warehouse: None,
+            run_as: &payer.run_as,
+            tags: &payer.tags,
+        });
+    }
+
     /// Hours of a continuous pipeline, and those of updates.
-    fn pipelines(&mut self) {
-        let world = self.world;
+    fn pipelines(&mut self, late: TimeDelta) {
+        let (world, oldest) = (self.world, self.oldest(late));
         for workspace in world.workspaces() {
             for view in world.pipelines(workspace.environment) {
                 let id = view.pipeline.pipeline_id.as_str();
@@ -188,7 +221,11 @@ impl Books<'_> {
                 let updates = world.updates(workspace.environment, id, usize::MAX).unwrap_or_default();
                 for update in &updates {
                     let until = update.ended_at.unwrap_or_else(|| world.now());
-                    for (from, to) in hours(update.creation_time.max(until - RETENTION), until) {
+                    let from = update.creation_time.max(hour_of(oldest));
+                    if from > until || from > self.window.to {
+                        continue;
+                    }
+                    for (from, to) in hours(from, until.min(hour_of(self.window.to) + TimeDelta::hours(1))) {
                         self.enter(&Usage {
                             environment: workspace.environment,
                             hour: hour_of(from),
@@ -208,15 +245,13 @@ impl Books<'_> {
     }
 
     /// Hours of warehouses that never stop.
-    fn warehouses(&mut self) {
-        let world = self.world;
+    fn warehouses(&mut self, late: TimeDelta) {
+        let (world, oldest) = (self.world, self.oldest(late));
         let none = BTreeMap::new();
         for workspace in world.workspaces() {
             for warehouse in world.warehouses(workspace.environment).iter().filter(|w| w.auto_stop_mins == 0) {
-                let now = hour_of(world.now());
-                let back = self.window.after.map_or(RETENTION, |after| now - after + TimeDelta::hours(60));
-                let mut hour = now - back.min(RETENTION);
-                hour = hour_of(hour);
+                let now = hour_of(world.now().min(self.window.to));
+                let mut hour = hour_of(oldest);
                 while hour < now {
                     self.enter(&Usage {
                         environment: workspace.environment,

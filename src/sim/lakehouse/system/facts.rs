@@ -1,6 +1,6 @@
-//! Runs as the system tables need them: computed once, since planning three weeks of runs anew takes its time.
+//! Runs as the system tables need them: computed once, a day at a time, since planning three weeks of runs anew takes its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
@@ -10,6 +10,12 @@ use crate::sim::world::run::{Run, Trigger};
 use crate::sim::world::state::Phase;
 use crate::sim::world::{RunsFilter, World};
 
+use super::Window;
+
+/// How far back the world knows runs.
+const HISTORY: TimeDelta = TimeDelta::days(21);
+/// Nearly all runs are over within it.
+const USUAL: TimeDelta = TimeDelta::days(1);
 /// How long ago a run that was over may have been launched and still be repaired.
 const MAY_CHANGE: TimeDelta = TimeDelta::hours(6);
 
@@ -21,6 +27,7 @@ pub(super) struct RunFact {
     pub(super) run_id: u64,
     pub(super) name: String,
     pub(super) trigger: Trigger,
+    pub(super) is_one_time: bool,
     pub(super) creator: String,
     pub(super) parent_task_run_id: Option<u64>,
     pub(super) phase: Phase,
@@ -45,31 +52,86 @@ pub(super) struct TaskFact {
     pub(super) update_id: Option<String>,
 }
 
+/// By launch, so that those of a span stand together.
+type Key = (Instant, Environment, u64);
+
 /// Every run that the world knows.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    runs: BTreeMap<(Environment, u64), RunFact>,
+    runs: BTreeMap<Key, RunFact>,
+    /// Those that are not over, or took longer than [`USUAL`].
+    long: BTreeSet<Key>,
+    /// Since when runs are being gathered, and up to which launch they are, until all are there.
+    gathered: Option<(Instant, Instant)>,
     known_to: Option<Instant>,
 }
 
 impl Facts {
-    /// All runs, as they stand now.
-    pub(super) fn runs(&mut self, world: &World) -> impl Iterator<Item = &RunFact> {
+    /// Gathers one more day's runs, or what changed since all were there. Says whether all are there now: planning three
+    /// weeks of runs anew takes its time, and nobody else is served meanwhile.
+    pub(super) fn gather(&mut self, world: &World) -> bool {
         let now = world.now();
-        if self.known_to.is_none_or(|known| known < now) {
-            let open = self.runs.values().filter(|fact| fact.ended_at.is_none()).map(|fact| fact.launched_at).min();
-            let from = self.known_to.map(|known| (known - MAY_CHANGE).min(open.unwrap_or(known)));
-            for workspace in world.workspaces() {
-                let filter = RunsFilter { start_time_from: from, ..RunsFilter::default() };
-                let page = world.runs(workspace.environment, &filter, None, usize::MAX - 1);
-                for run in page.runs {
-                    self.runs.insert((workspace.environment, run.run_id), fact(workspace.environment, run));
-                }
+        match self.known_to {
+            Some(known) if known >= now => true,
+            Some(known) => {
+                let open = self.long.iter().find(|key| self.runs.get(key).is_some_and(|fact| fact.ended_at.is_none()));
+                let from = open.map_or(known - MAY_CHANGE, |(launched_at, ..)| (known - MAY_CHANGE).min(*launched_at));
+                self.take(world, Some(from), None);
+                self.known_to = Some(now);
+                true
             }
-            self.known_to = Some(now);
+            None => {
+                let (since, from) = match self.gathered {
+                    Some((since, to)) => (since, Some(to)),
+                    None => (now, None),
+                };
+                let to = from.unwrap_or_else(|| begins_at(world)) + TimeDelta::days(1);
+                if to < since {
+                    self.take(world, from, Some(to));
+                    self.gathered = Some((since, to));
+                } else {
+                    self.take(world, from, None);
+                    self.known_to = Some(since);
+                }
+                self.known_to.is_some()
+            }
         }
+    }
+
+    fn take(&mut self, world: &World, from: Option<Instant>, to: Option<Instant>) {
+        for workspace in world.workspaces() {
+            let environment = workspace.environment;
+            let filter = RunsFilter { start_time_from: from, start_time_to: to, ..RunsFilter::default() };
+            for run in world.runs(environment, &filter, None, usize::MAX - 1).runs {
+                let key = (run.start_time, environment, run.run_id);
+                let is_long = run.end_time.is_none_or(|ended_at| ended_at - run.start_time > USUAL);
+                if is_long {
+                    self.long.insert(key)
+                } else {
+                    self.long.remove(&key)
+                };
+                self.runs.insert(key, fact(environment, run));
+            }
+        }
+    }
+
+    /// The runs that were gathered.
+    pub(super) fn all(&self) -> impl Iterator<Item = &RunFact> {
         self.runs.values()
     }
+
+    /// Those of which something may become available in a window, so long after it happened at most.
+    pub(super) fn within(&self, window: Window, late: TimeDelta) -> impl Iterator<Item = &RunFact> {
+        let from = window.after.map_or(Instant::MIN_UTC, |after| after - late - USUAL);
+        let older = self.long.iter().take_while(move |(launched_at, ..)| *launched_at < from);
+        let young = self.runs.range((from, Environment::Dev, u64::MIN)..=(window.to, Environment::Prod, u64::MAX));
+        older.filter_map(|key| self.runs.get(key)).chain(young.map(|(_, fact)| fact))
+    }
+}
+
+/// When the first run that the world knows may have been launched.
+pub(super) fn begins_at(world: &World) -> Instant {
+    world.started_at() - HISTORY
 }
 
 fn fact(environment: Environment, run: Run) -> RunFact {
@@ -93,6 +155,7 @@ fn fact(environment: Environment, run: Run) -> RunFact {
         run_id: run.run_id,
         name: run.run_name,
         trigger: run.trigger,
+        is_one_time: run.is_one_time,
         creator: run.creator_user_name,
         parent_task_run_id: run.parent_task_run_id,
         phase: run.phase,

@@ -200,10 +200,10 @@ fn parts(window: Window, from: Instant, to: Option<Instant>, now: Instant) -> Ve
     told.collect()
 }
 
-pub(super) fn runs(facts: &mut Facts, window: Window, world: &World) -> Rows {
+pub(super) fn runs(facts: &Facts, window: Window, world: &World) -> Rows {
     let now = world.now();
     let mut rows = Rows::new();
-    for fact in facts.runs(world) {
+    for fact in facts.within(window, LATE) {
         let RunFact { environment, job_id, run_id, trigger, phase, launched_at, ended_at, queued_ms, .. } = fact;
         for (from, to, is_last) in parts(window, *launched_at, *ended_at, now) {
             let total = |sum: fn(&super::facts::TaskFact) -> u64| {
@@ -225,7 +225,7 @@ pub(super) fn runs(facts: &mut Facts, window: Window, world: &World) -> Rows {
                     Trigger::FileArrival => "FILE_ARRIVAL",
                     Trigger::Continuous => "CONTINUOUS",
                 }),
-                text("JOB_RUN"),
+                text(if fact.is_one_time { "SUBMIT_RUN" } else { "JOB_RUN" }),
                 Value::Null,
                 texts(fact.tasks.iter().filter_map(|task| task.cluster_id.as_deref())),
                 state,
@@ -245,10 +245,10 @@ pub(super) fn runs(facts: &mut Facts, window: Window, world: &World) -> Rows {
     rows
 }
 
-pub(super) fn task_runs(facts: &mut Facts, window: Window, world: &World) -> Rows {
+pub(super) fn task_runs(facts: &Facts, window: Window, world: &World) -> Rows {
     let now = world.now();
     let mut rows = Rows::new();
-    for fact in facts.runs(world) {
+    for fact in facts.within(window, LATE) {
         for task in &fact.tasks {
             for (from, to, is_last) in parts(window, task.from, task.to, now) {
                 let [state, code, kind] = ending(task.phase, is_last);
@@ -277,11 +277,11 @@ pub(super) fn task_runs(facts: &mut Facts, window: Window, world: &World) -> Row
     rows
 }
 
-pub(super) fn updates(facts: &mut Facts, window: Window, world: &World) -> Rows {
+pub(super) fn updates(facts: &Facts, window: Window, world: &World) -> Rows {
     let now = world.now();
     let mut rows = Rows::new();
     // Which task of which job started an update.
-    let tasks = facts.runs(world).flat_map(|fact| fact.tasks.iter().map(move |task| (fact.job_id, task)));
+    let tasks = facts.all().flat_map(|fact| fact.tasks.iter().map(move |task| (fact.job_id, task)));
     let started: BTreeMap<String, (u64, u64)> =
         tasks.filter_map(|(job_id, task)| Some((task.update_id.clone()?, (job_id, task.run_id)))).collect();
     for workspace in world.workspaces() {
