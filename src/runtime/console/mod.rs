@@ -29,6 +29,10 @@ use crate::runtime::recording::Recorder;
 /// Facts that one turn takes at most, so that a flood cannot keep the screen from being drawn.
 const TURN: usize = 256;
 
+/// How long what nobody typed for is gathered before it is drawn: an answer comes in several facts (the request, what it
+/// told, what that led to), and a frame for each would cost more than all the rest.
+const GATHER: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Why the console ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -151,20 +155,32 @@ async fn drive<F: Feeder>(
         return Ok(Ended::Quit);
     }
     loop {
-        tokio::select! {
-            biased;
-            Some(fact) = input.next() => waiting.push(parts.stamped(fact?)),
-            Some(stop) = signals.next() => match stop {
-                Stop::Continued => {
-                    surface.resume()?;
-                    surface.draw(&parts.model)?;
+        let mut gathered_until = None;
+        loop {
+            tokio::select! {
+                biased;
+                Some(fact) = input.next() => waiting.push(parts.stamped(fact?)),
+                Some(stop) = signals.next() => match stop {
+                    Stop::Continued => {
+                        surface.resume()?;
+                        surface.draw(&parts.model)?;
+                    }
+                    stop => return Ok(Ended::Stopped(stop)),
+                },
+                Some(message) = parts.facts.recv(), if waiting.len() < TURN => {
+                    waiting.push(message);
+                    // A dialog is waited for.
+                    if parts.model.modal().is_none() && waiting.len() < TURN {
+                        gathered_until.get_or_insert_with(|| tokio::time::Instant::now() + GATHER);
+                        continue;
+                    }
                 }
-                stop => return Ok(Ended::Stopped(stop)),
-            },
-            message = parts.facts.recv() => waiting.extend(message),
-            () = tokio::time::sleep(to_next_look(&parts.model, parts.clock.as_ref())), if parts.model.ages() => {
-                waiting.push(parts.stamped(Fact::Ticked));
+                () = at(gathered_until), if gathered_until.is_some() => {}
+                () = tokio::time::sleep(to_next_look(&parts.model, parts.clock.as_ref())), if parts.model.ages() => {
+                    waiting.push(parts.stamped(Fact::Ticked));
+                }
             }
+            break;
         }
         while waiting.len() < TURN
             // Asked with this task's own waker: the terminal's stream keeps the first one that it is given until it used it.
@@ -201,6 +217,13 @@ async fn drive<F: Feeder>(
                 return Ok(Ended::Quit);
             }
         }
+    }
+}
+
+async fn at(instant: Option<tokio::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -274,6 +274,30 @@ async fn a_flood_of_snapshots_is_one_frame_and_no_key_is_lost_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_typed_for_is_gathered_into_one_frame_and_no_key_waits_for_it() {
+    let (_, _, deeds) = Rig::new((20, 5))
+        .play(async |deeds, hands| {
+            let pause = async |ms| tokio::time::sleep(Duration::from_millis(ms)).await;
+            pause(10).await;
+            let before = deeds.count(&Deed::Drew);
+            for _ in 0..4 {
+                hands.facts.send(hands.snapshot()).await.expect("room");
+                pause(20).await;
+            }
+            assert_eq!(deeds.count(&Deed::Drew), before, "drawn before the rest of the answer came");
+            pause(30).await;
+            assert_eq!(deeds.count(&Deed::Drew), before + 1);
+            hands.facts.send(hands.snapshot()).await.expect("room");
+            pause(10).await;
+            hands.press(Key::char('?'));
+            pause(1).await;
+            assert_eq!(deeds.count(&Deed::Drew), before + 2, "the key waits for facts");
+        })
+        .await;
+    assert!(deeds.any(|deed| *deed == Deed::Drew));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_is_answered_at_once_not_at_the_next_tick() {
     let (_, _, deeds) = Rig::new((100, 30))
         .play(async |deeds, hands| {
