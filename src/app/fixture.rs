@@ -110,7 +110,7 @@ impl Console {
     /// The runtime tells how operations stand.
     pub(crate) fn advance(&mut self, operations: Vec<OperationRecord>) -> Vec<Effect> {
         let operations = operations.into_iter().map(Arc::new).collect();
-        let snapshot = OperationsSnapshot { operations, ledger: LedgerStanding::default() };
+        let snapshot = OperationsSnapshot { operations, ledger: LedgerStanding::default(), off: Vec::new() };
         self.happens(Fact::OperationsAdvanced(Arc::new(snapshot)))
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::Instant;
+use crate::domain::proof::Off;
 use crate::operations::engine::{Effect, Moment, Phase, Purpose, State, due, fold, phase};
 use crate::operations::journal::{Direction, Event, Recorded};
 use crate::operations::plan::{OperationId, Plan, Stored};
@@ -18,6 +19,9 @@ pub struct OperationsSnapshot {
     pub operations: Vec<Arc<OperationRecord>>,
     /// What waits for the shared ledger.
     pub ledger: LedgerStanding,
+    /// What is off because a proof of the doctor failed.
+    #[serde(default)]
+    pub off: Vec<Off>,
 }
 
 /// How the shared ledger keeps up.
@@ -223,6 +227,8 @@ pub struct Operations {
     known: BTreeMap<OperationId, Operation>,
     /// How the shared ledger keeps up.
     pub ledger: LedgerStanding,
+    /// What is off because a proof of the doctor failed.
+    pub off: Vec<Off>,
     /// Whether any snapshot came yet.
     pub read: bool,
 }
@@ -251,6 +257,7 @@ impl Operations {
         }
         self.known = known;
         self.ledger = snapshot.ledger.clone();
+        self.off = snapshot.off.clone();
         self.read = true;
         moved
     }

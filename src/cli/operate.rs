@@ -17,6 +17,7 @@ use crate::databricks::{Client, Observer};
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
 use crate::domain::inventory::{ObjectFacts, ObjectKind};
+use crate::domain::proof::{Off, off};
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::text;
 use crate::operations::Planning;
@@ -29,6 +30,7 @@ use crate::runtime::captain::{Fenced, needs_lease};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, connect};
 use crate::runtime::courier::Courier;
+use crate::runtime::doctor::in_use;
 use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::ledger::{NoLedger, Warehouse, open as open_ledger, outbox_rows};
 use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, Workspaces, World, no_rows};
@@ -122,6 +124,12 @@ impl Desk {
         self.operator.journal().inner()
     }
 
+    /// What is off because a proof failed. Where the proofs cannot be read nothing is: the journal's next use tells.
+    pub(super) fn off(&self) -> Vec<Off> {
+        let proofs = self.journal().proofs().unwrap_or_default();
+        off(&in_use(&self.config), &proofs, self.clock.now(), &self.config.fleet_hash)
+    }
+
     /// Asks every workspace for an object and gives the one that has it.
     pub(super) async fn find<'a, T>(
         &'a self,
@@ -191,6 +199,7 @@ impl Desk {
             product: self.config.inventory().classify(link.workspace(), facts).product,
             access,
             has_ledger: self.config.fleet.ledger.is_some(),
+            off: self.off(),
             in_hand,
             late_bound_s: u32::try_from(self.config.fleet.operations.late_bound.0).unwrap_or(u32::MAX),
         }

@@ -17,6 +17,7 @@ use crate::domain::Instant;
 use crate::ledger::journal::{Found, operations_of};
 use crate::operations::engine::{Request, fold};
 use crate::operations::plan::{OperationId, Stored};
+use crate::runtime::captain::needs_lease;
 use crate::runtime::operator::Happened;
 use crate::runtime::takeover;
 use crate::store::{Health, Record};
@@ -276,6 +277,11 @@ async fn resume_one(
     yes: bool,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
+    if let Some(off) = desk.off().into_iter().find(|off| off.feature.carries_production())
+        && record(desk, operation).await?.plan.known().is_some_and(needs_lease)
+    {
+        return Err(Failure::new(Kind::Refused, off.to_string()).hint(off.hint()));
+    }
     let mut happened = desk.take_up(operation, reason).await?;
     let (is_held, is_approved) = desk.operator.view(operation).map_or((false, true), |view| {
         (view.state.is_held(), view.state.approved_at.is_some() || view.state.abort.is_some())

@@ -5,13 +5,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Context;
+use super::doctor;
 use super::failure::Failure;
 use super::output::{Document, Format};
 use super::sweep::{
-    ShownWorkspace, SweepFlags, Swept, ago, environment_cell, instant, status_cell, status_word, sweep,
+    ShownWorkspace, SweepFlags, Swept, ago, chosen, environment_cell, instant, status_cell, status_word, sweep,
 };
 use super::table::{Align, Cell, Table};
 use crate::domain::inventory::{Classification, ObjectFacts, ObjectKind};
+use crate::domain::proof::Feature;
 use crate::domain::snapshot::{FlowWatch, PipelineWatch, WorkspaceSnapshot};
 use crate::domain::status::Status;
 use crate::ui::text;
@@ -172,6 +174,11 @@ pub(super) fn run(flags: &PipelinesFlags, context: &mut Context<'_>) -> Result<(
         swept.snapshots.iter().flat_map(|snapshot| of_workspace(snapshot, &swept)).collect();
     found.retain(|found| !flags.failed || found.status().is_failure() || !found.watch.pipeline.healthy);
     print(&found, &swept, context)?;
+    if context.output.format == Format::Text {
+        for off in doctor::off_here(Feature::FlowFigures, &chosen(context, &flags.sweep.workspace)?) {
+            writeln!(context.output.out, "\n{off}")?;
+        }
+    }
     swept.verdict(false, true)
 }
 

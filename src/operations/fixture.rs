@@ -26,6 +26,7 @@ pub(crate) fn planning() -> Planning<'static> {
         product: Some("sales".to_owned()),
         access: Access::Open,
         has_ledger: false,
+        off: Vec::new(),
         in_hand: &[],
         late_bound_s: 90,
     }

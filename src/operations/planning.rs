@@ -8,7 +8,9 @@ use super::plan::{Object, OperationId, Plan, Subject, VERSION};
 use super::refusal::Refusal;
 use super::step::Step;
 use crate::domain::Instant;
+use crate::domain::danger::Danger;
 use crate::domain::ids::RunId;
+use crate::domain::proof::Off;
 use crate::domain::workspace::Workspace;
 
 /// How old the knowledge may be on which a plan is made, in seconds (three polls of the busiest feed).
@@ -59,6 +61,8 @@ pub struct Planning<'a> {
     pub access: Access,
     /// Whether a shared ledger is configured.
     pub has_ledger: bool,
+    /// What is off because a proof failed.
+    pub off: Vec<Off>,
     /// Operations that are not over.
     pub in_hand: &'a [InHand],
     /// How long a request whose answer was lost may still take effect, in seconds.
@@ -81,7 +85,14 @@ impl Planning<'_> {
 
     /// What forbids an operation of this kind, whatever the kind's own rules say.
     pub fn refusals(&self, kind: Kind, subject: &Subject) -> Vec<Refusal> {
-        let danger = kind.danger();
+        let mut refusals = self.forbids(kind.danger());
+        let in_the_way = self.in_hand.iter().filter(|other| collides(kind, subject, other));
+        refusals.extend(in_the_way.map(|other| Refusal::InHand { operation: other.operation, kind: other.kind }));
+        refusals
+    }
+
+    /// What forbids an act of a tier here and now, whatever it is about.
+    pub fn forbids(&self, danger: Danger) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         let age_s = u64::try_from(self.now.signed_duration_since(self.observed_at).num_seconds()).unwrap_or(0);
         if age_s > MAX_AGE_S {
@@ -94,11 +105,13 @@ impl Planning<'_> {
         if danger.waits_for_ledger() && !self.has_ledger {
             refusals.push(Refusal::NoLedger { tier: danger });
         }
+        if danger.waits_for_ledger() {
+            let off = self.off.iter().filter(|off| off.feature.carries_production());
+            refusals.extend(off.map(|off| Refusal::Off { off: off.clone() }));
+        }
         if danger.wants_reason() && self.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
             refusals.push(Refusal::NoReason);
         }
-        let in_the_way = self.in_hand.iter().filter(|other| collides(kind, subject, other));
-        refusals.extend(in_the_way.map(|other| Refusal::InHand { operation: other.operation, kind: other.kind }));
         refusals
     }
 
@@ -155,4 +168,30 @@ pub fn whole_ms(at: Instant) -> Instant {
 /// The token of a step: the same for all of its attempts, and 64 characters at most.
 pub fn token(operation: OperationId, step: usize) -> String {
     format!("lakeshift-{operation}-{step}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixture::now;
+    use crate::domain::proof::{Check, Failed, Feature, Subject};
+    use crate::operations::fixture::planning;
+
+    fn off(feature: Feature, check: Check) -> Off {
+        let failed = Failed { check, finding: "as found".to_owned(), at: now() };
+        Off { feature, subject: Subject::ledger("ops.release", "prod", "w"), failed }
+    }
+
+    #[test]
+    fn production_is_not_changed_on_what_failed_and_all_else_goes_on() {
+        let lease = off(Feature::Leases, Check::LeaseConflict);
+        let figures = off(Feature::FlowFigures, Check::PipelineEvents);
+        let planning = Planning { has_ledger: true, off: vec![figures, lease.clone()], ..planning() };
+        let refusals = planning.forbids(Danger::Production);
+        assert_eq!(refusals, [Refusal::Off { off: lease }]);
+        assert!(refusals[0].to_string().contains("lease-conflict failed on "), "{}", refusals[0]);
+        assert!(refusals[0].hint().is_some_and(|hint| hint.contains("doctor --write")));
+        assert_eq!(planning.forbids(Danger::Costly), []);
+        assert_eq!(planning.forbids(Danger::Rollback), []);
+    }
 }

@@ -8,6 +8,7 @@ use super::kind::Kind;
 use super::plan::OperationId;
 use crate::domain::danger::Danger;
 use crate::domain::ids::{RepairId, RunId, UpdateId, WorkspaceName};
+use crate::domain::proof::Off;
 
 /// Why no plan is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,11 @@ pub enum Refusal {
     NoLedger {
         /// The operation's tier.
         tier: Danger,
+    },
+    /// What the act stands on was tried, and failed.
+    Off {
+        /// What is off, and why.
+        off: Off,
     },
     /// The person must say why.
     NoReason,
@@ -100,6 +106,7 @@ impl fmt::Display for Refusal {
             Self::NoLedger { tier } => {
                 write!(f, "tier {} ({}) needs a shared ledger, and none is configured", tier.tier(), tier.meaning())
             }
+            Self::Off { off } => write!(f, "{off}"),
             Self::NoReason => f.write_str("a reason is needed"),
             Self::InHand { operation, kind } => write!(f, "operation {operation} ({}) is not over", kind.words()),
             Self::RunIsOver { run, state } => write!(f, "run {run} is over: {state}"),
@@ -128,6 +135,7 @@ impl Refusal {
             Self::ReadOnly { unlockable: true, .. } => Some("Unlock this object for this act."),
             Self::ReadOnly { unlockable: false, .. } => Some("You asked for read_only yourself: lift it first."),
             Self::NoLedger { .. } => Some("Configure [ledger] in the fleet's file."),
+            Self::Off { off } => Some(off.hint()),
             Self::NoReason => Some("Say why; it is kept with the operation."),
             Self::InHand { .. } => Some("Let it end, or abort it."),
             Self::RunIsActive { .. } => Some("Wait until it is over, or cancel it."),

@@ -20,11 +20,11 @@ use crate::databricks::Observer;
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::ids::WarehouseId;
-use crate::domain::proof::{Check, Feature, Proof, Standing, Subject, Verdict, judge};
+use crate::domain::proof::{Check, Feature, Off, Proof, Standing, Subject, Verdict, judge, off};
 use crate::domain::workspace::Environment;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::connect;
-use crate::runtime::doctor::{Round, ledger_subject, subjects};
+use crate::runtime::doctor::{Round, in_use, ledger_subject, subjects};
 use crate::runtime::entropy::{Ids, SystemIds};
 use record::Kept;
 
@@ -208,6 +208,13 @@ fn features(config: &Config, proofs: &[Proof], now: Instant) -> Vec<ShownFeature
         }
     }
     shown
+}
+
+/// Where a feature is off by what is known in this home. A journal that cannot be read tells of itself when it is used.
+pub(super) fn off_here(feature: Feature, config: &Config) -> Vec<Off> {
+    let proofs = record::journal(config).ok().and_then(|journal| journal.proofs().ok()).unwrap_or_default();
+    let all = off(&in_use(config), &proofs, SystemClock.now(), &config.fleet_hash);
+    all.into_iter().filter(|off| off.feature == feature).collect()
 }
 
 fn environments(config: &Config) -> BTreeMap<String, Environment> {

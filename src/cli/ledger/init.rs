@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::super::Context;
 use super::super::failure::{Failure, Kind};
 use super::super::output::{Document, Format};
-use super::{no_ledger, of_trouble};
+use super::{is_on, no_ledger, of_trouble};
 use crate::config::layers::Flags;
+use crate::domain::proof::Feature;
 use crate::ledger::Sql;
 use crate::ledger::init::{Installation, Piece};
 use crate::runtime::ledger::{members, place};
@@ -65,6 +66,9 @@ pub(super) fn run(flags: &InitFlags, context: &mut Context<'_>) -> Result<(), Fa
     for piece in &pieces {
         let sql = piece.sql().map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
         statements.push(ShownStatement { purpose: piece.what.clone(), sql });
+    }
+    if flags.run && installation.procedures {
+        is_on(Feature::LedgerProcedures, &config)?;
     }
     if flags.run {
         execute(&pieces, context)?;

@@ -23,10 +23,12 @@ use crate::config::Config;
 use crate::config::layers::Flags;
 use crate::databricks::Observer;
 use crate::domain::clock::Clock;
+use crate::domain::proof::{Feature, Subject, off};
 use crate::domain::sql::Fault;
 use crate::ledger::{Ledger, SqlTrouble};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::connect;
+use crate::runtime::doctor::ledger_subject;
 use crate::runtime::ledger::{NoLedger, Warehouse, open};
 
 /// What to do with the ledger.
@@ -66,6 +68,17 @@ fn ledger(context: &Context<'_>) -> Result<(Config, Ledger<Warehouse>), Failure>
     let links = connect(&config, context.environment, &clock, &observer, seed());
     let ledger = open(&config, &links).map_err(|error| no_ledger(&error))?;
     Ok((config, ledger))
+}
+
+/// Refuses what stands on a proof that failed.
+fn is_on(feature: Feature, config: &Config) -> Result<(), Failure> {
+    let proofs = deliver::journal(config)?.proofs().map_err(|error| deliver::of_store(&error))?;
+    let in_use: Vec<(Feature, Subject)> =
+        ledger_subject(config).map(|subject| (feature, subject)).into_iter().collect();
+    match off(&in_use, &proofs, SystemClock.now(), &config.fleet_hash).first() {
+        None => Ok(()),
+        Some(off) => Err(Failure::new(Kind::Refused, off.to_string()).hint(off.hint())),
+    }
 }
 
 fn no_ledger(error: &NoLedger) -> Failure {

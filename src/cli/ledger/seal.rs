@@ -12,8 +12,9 @@ use super::super::failure::{Failure, Kind};
 use super::super::output::{Document, Format};
 use super::super::sweep::block_on;
 use super::status::ShownSeal;
-use super::{ledger, of_trouble, wait};
+use super::{is_on, ledger, of_trouble, wait};
 use crate::domain::clock::Clock;
+use crate::domain::proof::Feature;
 use crate::ledger::export::time;
 use crate::ledger::lease::SEALER;
 use crate::ledger::seal::{Report, Sealed, gather, seal, verify as compare};
@@ -109,7 +110,8 @@ impl Verified {
 
 /// Runs `lakeshift ledger seal`.
 pub(super) fn run(flags: &SealFlags, context: &mut Context<'_>) -> Result<(), Failure> {
-    let (_, ledger) = ledger(context)?;
+    let (config, ledger) = ledger(context)?;
+    is_on(Feature::Leases, &config)?;
     let ticks = Ticks::new(Arc::new(SystemClock));
     let mut ids = SystemIds::default();
     let mut id = || ids.ulid(SystemClock.now()).to_string();

@@ -88,6 +88,11 @@ impl Feature {
         matches!(self, Self::ViewSwitch | Self::PinnedRoute)
     }
 
+    /// Whether nothing may change production state while it is off.
+    pub fn carries_production(self) -> bool {
+        matches!(self, Self::ProductionActs | Self::Leases | Self::LedgerProcedures)
+    }
+
     /// Whether it is one of each workspace rather than of the ledger and its warehouse.
     pub fn is_of_workspace(self) -> bool {
         matches!(self, Self::Acts | Self::FlowFigures)

@@ -103,6 +103,46 @@ pub fn judge(feature: Feature, subject: &Subject, proofs: &[Proof], now: Instant
     }
 }
 
+/// A feature that is off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Off {
+    /// Which one.
+    pub feature: Feature,
+    /// With what.
+    pub subject: Subject,
+    /// The first proof that failed.
+    pub failed: Failed,
+}
+
+/// What is off of the features that are in use. What each use proves anew is not among them: it tells by itself.
+pub fn off(in_use: &[(Feature, Subject)], proofs: &[Proof], now: Instant, fleet_hash: &str) -> Vec<Off> {
+    let asked = in_use.iter().filter(|(feature, _)| !feature.is_proven_by_use());
+    let judged = asked.filter_map(|(feature, subject)| match judge(*feature, subject, proofs, now, fleet_hash) {
+        Standing::Off(failed) => {
+            Some(Off { feature: *feature, subject: subject.clone(), failed: failed.into_iter().next()? })
+        }
+        Standing::On | Standing::Assumed(_) | Standing::Unproven(_) => None,
+    });
+    judged.collect()
+}
+
+impl Off {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        if self.failed.check.spec().writes {
+            "Put it right, then try it again: `lakeshift doctor --write`."
+        } else {
+            "Put it right, then try it again: `lakeshift doctor`."
+        }
+    }
+}
+
+impl fmt::Display for Off {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "off: {} (in {}): {}", self.feature.words(), text::line(&self.subject.name), self.failed)
+    }
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Check, Fact, Spec};
 pub use feature::Feature;
-pub use judge::{Doubt, Failed, KEPT, Standing, judge};
+pub use judge::{Doubt, Failed, KEPT, Off, Standing, judge, off};
 
 use super::Instant;
 use super::workspace::Workspace;

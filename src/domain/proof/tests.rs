@@ -61,6 +61,23 @@ fn a_proof_counts_for_its_subject_its_time_and_its_fleet() {
 }
 
 #[test]
+fn what_is_off_of_what_is_in_use_says_why_and_what_to_do() {
+    let mut elsewhere = subject();
+    elsewhere.name = "prod".to_owned();
+    let of_workspace = Proof { subject: elsewhere.clone(), ..proof(Check::SignIn, Verdict::Failed) };
+    let proofs = [proof(Check::LeaseConflict, Verdict::Failed), of_workspace];
+    let in_use = [(Feature::ProductionActs, subject()), (Feature::Leases, subject()), (Feature::Acts, elsewhere)];
+    let off = off(&in_use, &proofs, now(), "f");
+    assert_eq!(off.iter().map(|off| off.feature).collect::<Vec<_>>(), [Feature::Leases], "acts tell by themselves");
+    let said = off[0].to_string();
+    assert!(
+        said.starts_with("off: leases: sealing, taking over (in ops.release): lease-conflict failed on "),
+        "{said}"
+    );
+    assert!(off[0].hint().contains("--write"));
+}
+
+#[test]
 fn the_newest_proof_counts() {
     let mut older = proof(Check::LeaseConflict, Verdict::Failed);
     older.at -= TimeDelta::hours(1);

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Shop;
 use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
 use crate::domain::Instant;
+use crate::domain::proof::Proof;
 use crate::operations::plan::OperationId;
 use crate::operations::planning::InHand;
 use crate::runtime::delivery::{DeliveryState, Outbox};
@@ -40,6 +42,11 @@ pub trait Book {
     /// # Errors
     /// The store's.
     fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error>;
+    /// What was proven on this machine.
+    ///
+    /// # Errors
+    /// The store's.
+    fn proofs(&self) -> Result<Vec<Proof>, store::Error>;
     /// How much waits for the ledger.
     ///
     /// # Errors
@@ -68,6 +75,10 @@ impl Book for store::Journal {
         Self::acknowledged(self, operation)
     }
 
+    fn proofs(&self) -> Result<Vec<Proof>, store::Error> {
+        Self::proofs(self)
+    }
+
     fn waits(&self) -> Result<Waiting, store::Error> {
         Self::waiting(self)
     }
@@ -92,6 +103,10 @@ impl<J: Book> Book for CrashingJournal<J> {
 
     fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error> {
         self.inner().acknowledged_of(operation)
+    }
+
+    fn proofs(&self) -> Result<Vec<Proof>, store::Error> {
+        self.inner().proofs()
     }
 
     fn waits(&self) -> Result<Waiting, store::Error> {
@@ -136,6 +151,7 @@ pub(super) fn snapshot<J: Book + Journal>(
     told: &mut Option<Told>,
     moved: bool,
     ledger: LedgerNow<'_>,
+    shop: &Shop,
     now: Instant,
 ) -> Result<Option<OperationsSnapshot>, store::Error> {
     let journal = operator.journal();
@@ -165,7 +181,7 @@ pub(super) fn snapshot<J: Book + Journal>(
             .and_then(|delivery| delivery.trouble.clone())
             .or_else(|| ledger.no_ledger.map(crate::domain::text::line)),
     };
-    let snapshot = OperationsSnapshot { operations: operations?, ledger };
+    let snapshot = OperationsSnapshot { operations: operations?, ledger, off: shop.off(&journal.proofs()?) };
     let is_news = told.as_ref().is_none_or(|told| told.snapshot != snapshot);
     *told = Some(Told { version, others, snapshot: snapshot.clone() });
     Ok(is_news.then_some(snapshot))

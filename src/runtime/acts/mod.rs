@@ -164,10 +164,11 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
 
     async fn prepare(&mut self, ask: Ask) {
         let number = ask.number;
-        match self.operator.journal().in_hand() {
-            Ok(in_hand) => {
+        let journal = self.operator.journal();
+        match journal.in_hand().and_then(|in_hand| Ok((in_hand, self.shop.off(&journal.proofs()?)))) {
+            Ok((in_hand, off)) => {
                 let shop = Arc::clone(&self.shop);
-                self.preparing.push(Box::pin(async move { (number, shop.prepare(ask, in_hand).await) }));
+                self.preparing.push(Box::pin(async move { (number, shop.prepare(ask, in_hand, off).await) }));
             }
             Err(error) => {
                 let answer = Answer::Unread(chain(&error));
@@ -220,6 +221,11 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
     }
 
     async fn ask_ledger(&mut self, operation: OperationId, steer: Steer, reason: Option<String>, here: Here) {
+        let proofs = self.operator.journal().proofs().unwrap_or_default();
+        let off = self.shop.off(&proofs).into_iter().find(|off| off.feature.carries_production());
+        if let Some(off) = off.filter(|_| steer == Steer::Resume) {
+            return self.say(Fact::OrderFailed { operation, why: off.to_string() }).await;
+        }
         let ledger = self.courier.ledger().cloned();
         let (Some(ledger), Some(captain)) = (ledger, self.courier.captain()) else {
             let why = self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned());
@@ -275,7 +281,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
         }
         let now = self.clock.now();
         let ledger = follow::LedgerNow { delivery: self.courier.delivery(), no_ledger: self.no_ledger.as_deref() };
-        match follow::snapshot(&self.operator, &mut self.told, moved, ledger, now) {
+        match follow::snapshot(&self.operator, &mut self.told, moved, ledger, &self.shop, now) {
             Ok(Some(snapshot)) => self.say(Fact::OperationsAdvanced(Arc::new(snapshot))).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the journal could not be read"),

@@ -17,6 +17,7 @@ use crate::domain::ids::WorkspaceName;
 use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind};
 use crate::domain::job::{Job, Parameter};
 use crate::domain::pipeline::Pipeline;
+use crate::domain::proof::{Feature, Off, Proof, Subject, off};
 use crate::domain::request::Lane;
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::status::Status;
@@ -27,6 +28,7 @@ use crate::operations::planning::{Access, InHand};
 use crate::operations::refusal::Refusal;
 use crate::operations::{Planning, cancel, pipeline, repair, run_now};
 use crate::runtime::connect::Link;
+use crate::runtime::doctor::in_use;
 use crate::runtime::entropy::Ids;
 
 /// Task keys that a line names before it counts the rest.
@@ -40,6 +42,7 @@ pub struct Shop {
     fleet_hash: String,
     late_bound_s: u32,
     has_ledger: bool,
+    in_use: Vec<(Feature, Subject)>,
     actor: Actor,
     clock: Arc<dyn Clock>,
     ids: Mutex<Box<dyn Ids>>,
@@ -71,6 +74,7 @@ impl Shop {
             fleet_hash: config.fleet_hash.clone(),
             late_bound_s: u32::try_from(config.fleet.operations.late_bound.0).unwrap_or(u32::MAX),
             has_ledger: config.fleet.ledger.is_some(),
+            in_use: in_use(config),
             actor,
             clock,
             ids: Mutex::new(ids),
@@ -82,11 +86,26 @@ impl Shop {
     pub(super) fn nowhere(actor: Actor, clock: Arc<dyn Clock>, ids: Box<dyn Ids>) -> Self {
         let inventory = Arc::new(Inventory::default());
         let (clients, fleet_hash, ids) = (BTreeMap::new(), String::new(), Mutex::new(ids));
-        Self { clients, inventory, fleet_hash, late_bound_s: 90, has_ledger: false, actor, clock, ids }
+        Self {
+            clients,
+            inventory,
+            fleet_hash,
+            late_bound_s: 90,
+            has_ledger: false,
+            in_use: Vec::new(),
+            actor,
+            clock,
+            ids,
+        }
+    }
+
+    /// What of all that is in use is off, by the proofs of this machine.
+    pub fn off(&self, proofs: &[Proof]) -> Vec<Off> {
+        off(&self.in_use, proofs, self.clock.now(), &self.fleet_hash)
     }
 
     /// Plans what is asked for, on what is read now.
-    pub async fn prepare(&self, ask: Ask, in_hand: Vec<InHand>) -> Answer {
+    pub async fn prepare(&self, ask: Ask, in_hand: Vec<InHand>, off: Vec<Off>) -> Answer {
         let Some((workspace, access, client)) = self.clients.get(&ask.object.workspace) else {
             return Answer::Unread(format!("the fleet has no workspace {}", ask.object.workspace));
         };
@@ -107,6 +126,7 @@ impl Shop {
             product: None,
             access,
             has_ledger: self.has_ledger,
+            off,
             in_hand: &in_hand,
             late_bound_s: self.late_bound_s,
         };

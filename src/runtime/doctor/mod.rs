@@ -20,10 +20,11 @@ use futures::future::join_all;
 pub use finding::Finding;
 
 use crate::config::Config;
+use crate::config::dialect::ledger::LedgerForm;
 use crate::databricks::Client;
 use crate::domain::clock::Clock;
 use crate::domain::ids::WarehouseId;
-use crate::domain::proof::{Check, Proof, Subject, Verdict};
+use crate::domain::proof::{Check, Feature, Proof, Subject, Verdict};
 use crate::domain::ulid::Ulid;
 use crate::runtime::connect::Link;
 use crate::runtime::ledger::Warehouse;
@@ -177,6 +178,22 @@ impl Round<'_> {
             fleet_hash: self.config.fleet_hash.clone(),
         }
     }
+}
+
+/// Whatever is in use and stands on proofs, and of what.
+pub fn in_use(config: &Config) -> Vec<(Feature, Subject)> {
+    let mut features: Vec<(Feature, Subject)> = config
+        .workspaces()
+        .iter()
+        .map(|configured| (Feature::FlowFigures, Subject::workspace(&configured.workspace)))
+        .collect();
+    if let (Some(entry), Some(subject)) = (&config.fleet.ledger, ledger_subject(config)) {
+        features.extend([Feature::ProductionActs, Feature::Leases].map(|feature| (feature, subject.clone())));
+        if entry.form == LedgerForm::Procedures {
+            features.push((Feature::LedgerProcedures, subject));
+        }
+    }
+    features
 }
 
 /// Every subject that the configuration has: its workspaces, and its ledger if it has one. What was proven of others says

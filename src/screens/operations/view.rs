@@ -211,6 +211,10 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
 /// How the ledger keeps up, in words.
 fn ledger(shared: &Shared, look: &Look<'_>) -> Span<'static> {
     let ledger = &shared.operations.ledger;
+    if let Some(off) = shared.operations.off.iter().find(|off| off.feature.carries_production()) {
+        let (words, check) = (off.feature.words(), off.failed.check);
+        return look.span(Role::Danger, format!("off: {words}: {check} failed"));
+    }
     if !ledger.configured {
         return look.span(Role::Muted, "no ledger: tiers 3 and 4 are off");
     }

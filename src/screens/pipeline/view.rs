@@ -12,6 +12,7 @@ use crate::app::model::Shared;
 use crate::domain::Instant;
 use crate::domain::fleet::FleetRow;
 use crate::domain::pipeline::{Backlog, Level, PipelineEvent, PipelineState, Update};
+use crate::domain::proof::{Feature, Off};
 use crate::domain::snapshot::{FlowWatch, Freshness, PipelineWatch};
 use crate::domain::status::Status;
 use crate::domain::text as outside;
@@ -256,6 +257,10 @@ fn title(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
             standing.push(look.span(Role::Muted, ", idle now"));
         }
         left.push(Part::fixed(standing));
+        let of_here = |off: &&Off| off.feature == Feature::FlowFigures && off.subject.name == state.workspace.as_str();
+        if let Some(off) = shared.operations.off.iter().find(of_here) {
+            left.push(Part::fixed([look.span(Role::Danger, format!("figures off: {} failed", off.failed.check))]));
+        }
         if !pipeline.healthy {
             left.push(Part::fixed([look.span(Role::Danger, format!("{} unhealthy", look.glyphs().failed))]));
         }

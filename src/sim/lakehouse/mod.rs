@@ -81,7 +81,7 @@ impl Lakehouse {
 
     /// Lets happen what is due.
     pub(super) fn advance(&mut self, world: &World, now: Moment) {
-        self.engine.breaks = world.breaks();
+        self.engine.set_breaks(world.breaks());
         self.work(now, world);
     }
 

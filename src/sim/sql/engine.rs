@@ -143,7 +143,7 @@ pub struct Engine {
     pub(super) event_logs: HashMap<String, TableName>,
     next_storage: std::cell::Cell<u64>,
     /// What it does otherwise than the platform promises.
-    pub(in crate::sim) breaks: Breaks,
+    pub(super) breaks: Breaks,
     /// What the last statement named itself.
     pub(crate) last_sources: std::cell::RefCell<BTreeSet<TableName>>,
     /// How much the statement under way has done, in [`WORK_STEP`]s.
@@ -175,6 +175,11 @@ impl Engine {
             breaks: Breaks::default(),
             scratch: std::cell::RefCell::default(),
         })
+    }
+
+    /// Breaks these promises of the platform from now on, and keeps all others.
+    pub fn set_breaks(&mut self, breaks: Breaks) {
+        self.breaks = breaks;
     }
 
     /// The objects, to read.

@@ -1,7 +1,9 @@
 //! `lakeshift doctor` against a served world: every check passes in a sound one, fails when what it proves is broken, and the
 //! feature that stands on it is then off where it is used.
 
+mod features;
 mod ledger;
+mod platform;
 mod workspaces;
 
 use std::process::{Command, Stdio};

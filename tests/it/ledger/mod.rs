@@ -6,7 +6,7 @@ mod delivery;
 mod installation;
 mod lease;
 mod seal;
-mod takeover;
+pub(crate) mod takeover;
 
 use std::sync::{Arc, Mutex};
 

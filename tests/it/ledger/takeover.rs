@@ -44,7 +44,7 @@ impl Clock for OfServer {
     }
 }
 
-fn plan(tier: Danger, repeat: Repeat) -> Plan {
+pub(crate) fn plan(tier: Danger, repeat: Repeat) -> Plan {
     let (job, run) = (JobId(7), RunId(501));
     Plan {
         version: VERSION,
@@ -83,7 +83,7 @@ fn plan(tier: Danger, repeat: Repeat) -> Plan {
     }
 }
 
-fn entries(plan: &Plan, count: usize) -> Vec<Recorded> {
+pub(crate) fn entries(plan: &Plan, count: usize) -> Vec<Recorded> {
     let intended = Event::Intended { step: 0, direction: Direction::Do, attempt: 1, world_at: start() };
     let all = [
         Event::Planned { digest: plan.digest().unwrap() },
