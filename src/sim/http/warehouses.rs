@@ -1,4 +1,4 @@
-//! SQL warehouses: list, get, start, stop (databricks-api.md 5.5).
+//! SQL warehouses: list, get, create, edit, delete, start, stop (databricks-api.md 5.5).
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::page;
 use super::route::Route;
 use crate::domain::Instant;
 use crate::sim::world::principal::Level;
-use crate::sim::world::warehouse::Warehouse;
+use crate::sim::world::warehouse::{Warehouse, WarehouseSpec};
 
 const WAREHOUSES: &str = "/api/2.0/sql/warehouses";
 
@@ -17,7 +17,10 @@ pub(super) fn routes() -> Vec<Route> {
     let path = |rest: &str| format!("{WAREHOUSES}/{{id}}{rest}");
     vec![
         Route::get(WAREHOUSES, list),
+        Route::post(WAREHOUSES, create),
         Route::get(path(""), get),
+        Route::delete(path(""), delete),
+        Route::post(path("/edit"), edit),
         Route::post(path("/start"), start),
         Route::post(path("/stop"), stop),
     ]
@@ -59,6 +62,39 @@ fn get(call: &mut Call<'_>) -> Answer {
     Ok(Reply::json(&render(warehouse, call, call.world.now())))
 }
 
+/// The specification, without what is the server's to say.
+fn spec(call: &Call<'_>) -> Result<WarehouseSpec, Refusal> {
+    let mut spec: WarehouseSpec = call.body()?;
+    for own in ["id", "creator_name", "state", "num_clusters", "jdbc_url", "odbc_params", "health"] {
+        spec.extra.shift_remove(own);
+    }
+    Ok(spec)
+}
+
+fn create(call: &mut Call<'_>) -> Answer {
+    let spec = spec(call)?;
+    if !access::knows_all(call.principal) {
+        let user = &call.principal.user_name;
+        return Err(Refusal::denied(format!("{user} is not authorized to create SQL Endpoints.")));
+    }
+    let id = call.world.create_warehouse(call.workspace(), call.principal, spec)?;
+    Ok(Reply::json(&json!({ "id": id })))
+}
+
+fn edit(call: &mut Call<'_>) -> Answer {
+    let id = warehouse(call, Level::Manage)?;
+    let spec = spec(call)?;
+    call.world.edit_warehouse(call.workspace(), &id, spec)?;
+    Ok(Reply::empty())
+}
+
+fn delete(call: &mut Call<'_>) -> Answer {
+    let id = warehouse(call, Level::Manage)?;
+    call.world.delete_warehouse(call.workspace(), &id)?;
+    call.lakehouse.warehouse_stopped(call.workspace(), &id, call.world.now());
+    Ok(Reply::empty())
+}
+
 fn start(call: &mut Call<'_>) -> Answer {
     let id = warehouse(call, Level::Run)?;
     call.world.start_warehouse(call.workspace(), &id)?;
@@ -76,7 +112,7 @@ fn render(warehouse: &Warehouse, call: &Call<'_>, now: Instant) -> Value {
     let authority = call.site().host.trim_start_matches("http://");
     let (hostname, port) = authority.rsplit_once(':').unwrap_or((authority, "443"));
     let path = format!("/sql/1.0/warehouses/{}", warehouse.id);
-    json!({
+    let mut body = json!({
         "id": warehouse.id,
         "name": warehouse.name,
         "state": warehouse.state_at(now).as_str(),
@@ -95,5 +131,9 @@ fn render(warehouse: &Warehouse, call: &Call<'_>, now: Instant) -> Value {
         "jdbc_url": format!("jdbc:databricks://{authority}/default;transportMode=http;AuthMech=3;httpPath={path};"),
         "odbc_params": {"hostname": hostname, "path": path, "protocol": "https", "port": port.parse::<u16>().unwrap_or(443)},
         "health": {"status": "HEALTHY"},
-    })
+    });
+    if let Value::Object(members) = &mut body {
+        members.extend(warehouse.extra.clone());
+    }
+    body
 }

@@ -65,7 +65,8 @@ impl Language {
         if source.starts_with(mark.as_bytes()) { source } else { [mark.as_bytes(), b"\n", &source].concat() }
     }
 
-    fn comment(self) -> &'static str {
+    /// What begins a comment.
+    pub(super) fn comment(self) -> &'static str {
         match self {
             Self::Python | Self::R => "#",
             Self::Sql => "--",

@@ -16,6 +16,7 @@ mod fleet;
 mod ids;
 pub mod job;
 mod live;
+pub mod notebook;
 mod orders;
 mod past;
 pub mod pipeline;

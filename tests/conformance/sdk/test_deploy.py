@@ -23,7 +23,7 @@ from databricks.sdk.service.jobs import (
 )
 from databricks.sdk.service.jobs import RunLifeCycleState as Life
 from databricks.sdk.service.pipelines import FileLibrary, PipelineLibrary, UpdateInfoState
-from databricks.sdk.service.workspace import ImportFormat, ObjectType
+from databricks.sdk.service.workspace import ExportFormat, ImportFormat, ObjectType
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +255,16 @@ def test_the_sdks_own_upload_knows_a_notebook(prod):
     assert prod.workspace.get_status(f"{home}/raw.py").object_type is ObjectType.FILE
     names = {o.path.rsplit("/", 1)[1] for o in prod.workspace.list(home)}
     assert {"up", "raw.py"} <= names
+
+
+def test_a_notebook_is_exported_in_either_form(prod):
+    """A notebook that came as Jupyter's JSON is a source where a source is asked for, as `bundle generate` does."""
+    home = "/Workspace/Users/tester@databricks.com"
+    cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["print(1)"]}]
+    body = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+    prod.workspace.upload(f"{home}/told.ipynb", io.BytesIO(body), format=ImportFormat.AUTO, overwrite=True)
+    status = prod.api_client.do("GET", "/api/2.0/workspace/get-status", query={"path": f"{home}/told", "return_export_info": "true"})
+    assert status["repos_export_format"] == "JUPYTER"
+    source = prod.workspace.download(f"{home}/told", format=ExportFormat.SOURCE).read()
+    assert source == b"# Databricks notebook source\nprint(1)\n"
+    assert json.loads(prod.workspace.download(f"{home}/told", format=ExportFormat.JUPYTER).read())["cells"]

@@ -1,9 +1,9 @@
 """Pipelines: listing, updates, events, stop; SQL warehouses."""
 
 import pytest
-from databricks.sdk.errors import BadRequest, DatabricksError, NotFound, ResourceConflict
+from databricks.sdk.errors import BadRequest, DatabricksError, NotFound, PermissionDenied, ResourceConflict
 from databricks.sdk.service.pipelines import EventLevel, PipelineState, UpdateInfoState, UpdateStateInfoState
-from databricks.sdk.service.sql import State
+from databricks.sdk.service.sql import EndpointTagPair, EndpointTags, State
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +113,22 @@ def test_warehouses(prod):
     assert warehouse.state in (State.RUNNING, State.STOPPED, State.STARTING, State.STOPPING)
     with pytest.raises(NotFound):
         prod.warehouses.get("0000000000000000")
+
+
+def test_a_warehouse_is_made_changed_and_gone(sim):
+    w = sim.client("staging", "author")
+    made = w.warehouses.create(name="wire", cluster_size="2X-Small", auto_stop_mins=5, max_num_clusters=1, tags=EndpointTags([EndpointTagPair("a", "b")]))
+    warehouse = w.warehouses.get(made.response.id)
+    assert (warehouse.name, warehouse.cluster_size, warehouse.auto_stop_mins) == ("wire", "2X-Small", 5)
+    assert warehouse.tags.custom_tags[0].value == "b" and warehouse.creator_name
+    with pytest.raises(BadRequest, match="already exists"):
+        w.warehouses.create(name="wire", cluster_size="Small")
+    with pytest.raises(BadRequest, match="cluster size"):
+        w.warehouses.create(name="other", cluster_size="Enormous")
+    w.warehouses.edit(made.response.id, name="wire", cluster_size="Small")
+    assert w.warehouses.get(made.response.id).cluster_size == "Small"
+    with pytest.raises(PermissionDenied):
+        sim.client("staging", "reader").warehouses.create(name="mine", cluster_size="Small")
+    w.warehouses.delete(made.response.id)
+    with pytest.raises(NotFound):
+        w.warehouses.get(made.response.id)

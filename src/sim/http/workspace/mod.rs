@@ -13,6 +13,7 @@ use super::answer::{Answer, Refusal, Reply};
 use super::call::Call;
 use super::route::Route;
 use crate::sim::world::files::{FileRefusal, Kind, Language, Object};
+use crate::sim::world::notebook;
 use crate::sim::world::principal::{self, Level};
 
 const WORKSPACE: &str = "/api/2.0/workspace";
@@ -74,7 +75,14 @@ fn list(call: &mut Call<'_>) -> Answer {
 fn export(call: &mut Call<'_>) -> Answer {
     let path = asked_path(call)?;
     seen(call, &path)?;
-    let bytes = call.world.files(call.workspace()).read(&path)?;
+    let files = call.world.files(call.workspace());
+    let bytes = files.read(&path)?.to_vec();
+    let bytes = match (&files.status(&path)?.kind, call.query().text("format")) {
+        (Kind::Notebook(language, _), None | Some("SOURCE")) => notebook::as_source(*language, &bytes),
+        (Kind::Notebook(language, _), Some("JUPYTER")) => notebook::as_jupyter(*language, &bytes),
+        (_, None | Some("SOURCE" | "AUTO" | "RAW")) => bytes,
+        (_, Some(other)) => return Err(Refusal::invalid(format!("The format {other} is not supported for {path}."))),
+    };
     if bytes.len() > MAX_EXPORT {
         return Err(Refusal::new(
             StatusCode::BAD_REQUEST,
@@ -83,7 +91,7 @@ fn export(call: &mut Call<'_>) -> Answer {
         ));
     }
     if call.query().boolean("direct_download")? {
-        return Ok(raw(bytes.to_vec()));
+        return Ok(raw(bytes));
     }
     Ok(Reply::json(&json!({ "content": STANDARD.encode(bytes), "file_type": "source" })))
 }
@@ -211,10 +219,11 @@ fn render(object: &Object, export_info: bool) -> Value {
             out.insert("size".to_owned(), bytes.len().into());
             "FILE"
         }
-        Kind::Notebook(language, _) => {
+        Kind::Notebook(language, content) => {
             out.insert("language".to_owned(), language.name().into());
             if export_info {
-                out.insert("repos_export_format".to_owned(), "SOURCE".into());
+                let format = if notebook::is_jupyter(content) { "JUPYTER" } else { "SOURCE" };
+                out.insert("repos_export_format".to_owned(), format.into());
             }
             "NOTEBOOK"
         }
