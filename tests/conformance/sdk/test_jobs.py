@@ -212,6 +212,7 @@ def test_a_submitted_run_belongs_to_no_job(dev, sim):
     waiter = dev.jobs.submit(run_name="one of a kind", tasks=[task], idempotency_token="submitted-once")
     again = dev.jobs.submit(run_name="one of a kind", tasks=[task], idempotency_token="submitted-once")
     assert again.run_id == waiter.run_id
+    sim.advance(30)
     run = dev.jobs.get_run(waiter.run_id)
     assert (run.run_name, run.run_type, run.trigger) == ("one of a kind", RunType.SUBMIT_RUN, TriggerType.ONE_TIME)
     assert [t.task_key for t in run.tasks] == ["once"]
