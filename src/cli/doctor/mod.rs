@@ -103,6 +103,11 @@ struct ShownFeature {
     because: Vec<String>,
     #[serde(skip)]
     words: &'static str,
+    /// The same as `because` in few words.
+    #[serde(skip)]
+    brief: Vec<String>,
+    #[serde(skip)]
+    of_workspace: bool,
 }
 
 impl ShownCheck {
@@ -131,6 +136,13 @@ impl ShownFeature {
         let of_doubts = |doubts: &[(Check, crate::domain::proof::Doubt)]| {
             doubts.iter().map(|(check, doubt)| format!("{check}: {doubt}")).collect::<Vec<_>>()
         };
+        let brief = match standing {
+            Standing::On => Vec::new(),
+            Standing::Assumed(doubts) | Standing::Unproven(doubts) => {
+                doubts.iter().map(|(check, doubt)| format!("{check} {doubt}")).collect()
+            }
+            Standing::Off(failed) => failed.iter().map(|failed| format!("{} failed", failed.check)).collect(),
+        };
         let (word, because) = match standing {
             Standing::On => ("on", Vec::new()),
             Standing::Assumed(doubts) => ("assumed", of_doubts(doubts)),
@@ -144,6 +156,8 @@ impl ShownFeature {
             standing: word,
             because,
             words: feature.words(),
+            brief,
+            of_workspace: feature.is_of_workspace(),
         }
     }
 }

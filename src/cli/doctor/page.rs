@@ -22,6 +22,12 @@ const NAMES: usize = 11;
 /// Where findings begin, behind the longest name of a check.
 const FINDINGS: usize = 29;
 
+/// Where a failure is explained.
+const EXPLAINED: usize = 22;
+
+/// Where it is told why a feature is not on, behind the longest words for one.
+const REASONS: usize = 45;
+
 /// Prints a round.
 pub(super) fn print(
     shown: &Examination,
@@ -48,7 +54,8 @@ pub(super) fn print(
     }
     if let Some(why) = &shown.kept.waits_because {
         writeln!(output.out)?;
-        hang(0, 0, &format!("The ledger does not have this round yet: {why}"), output)?;
+        let why = why.split(". ").next().unwrap_or_default();
+        hang(0, 0, &format!("This round waits here for the ledger: {why}"), output)?;
     }
     Ok(())
 }
@@ -93,9 +100,9 @@ fn line(check: &ShownCheck, output: &mut Output<'_>) -> Result<(), Failure> {
     if check.verdict == "failed" {
         let proves = check.check.parse::<Check>().map(|check| check.spec().proves).unwrap_or_default();
         let fix = check.fix.as_deref().unwrap_or_default();
-        for (head, said) in [("why", proves), ("fix", fix)] {
-            write!(output.out, "{}{head:<5}", " ".repeat(NAMES))?;
-            hang(NAMES + 5, NAMES + 5, said, output)?;
+        for (head, said) in [("must hold", proves), ("to do", fix)] {
+            write!(output.out, "{}{head:<width$}", " ".repeat(NAMES), width = EXPLAINED - NAMES)?;
+            hang(EXPLAINED, EXPLAINED, said, output)?;
         }
     }
     Ok(())
@@ -106,7 +113,7 @@ fn grouped(features: &[ShownFeature]) -> Vec<(Vec<&str>, &ShownFeature)> {
     let mut groups: Vec<(Vec<&str>, &ShownFeature)> = Vec::new();
     for feature in features {
         let same = |(_, known): &&mut (Vec<&str>, &ShownFeature)| {
-            (&known.feature, known.standing, &known.because) == (&feature.feature, feature.standing, &feature.because)
+            (&known.feature, known.standing, &known.brief) == (&feature.feature, feature.standing, &feature.brief)
         };
         match groups.iter_mut().find(same) {
             Some((subjects, _)) => subjects.push(&feature.subject),
@@ -124,13 +131,20 @@ fn feature_line((subjects, feature): &(Vec<&str>, &ShownFeature), output: &mut O
         _ => Cell::painted("OFF", Paint::Bad),
     };
     lead(&word, output)?;
-    let because = match (feature.standing, feature.because.is_empty()) {
-        (_, true) => String::new(),
-        ("unproven", false) => format!(": wants proof ({})", feature.because.join("; ")),
-        (_, false) => format!(": {}", feature.because.join("; ")),
-    };
-    let said = format!("{} in {}{because}", feature.words, subjects.join(", "));
-    hang(NAMES, NAMES + 2, &said, output)
+    let mut said = Vec::new();
+    if feature.of_workspace {
+        said.push(subjects.join(", "));
+    }
+    match (feature.standing, feature.brief.is_empty()) {
+        (_, true) => {}
+        ("unproven", false) => said.push(format!("until proven: {}", feature.brief.join(", "))),
+        (_, false) => said.push(feature.brief.join(", ")),
+    }
+    if said.is_empty() {
+        return Ok(writeln!(output.out, "{}", feature.words)?);
+    }
+    write!(output.out, "{:<width$}", feature.words, width = REASONS - NAMES)?;
+    hang(REASONS, REASONS, &said.join(": "), output)
 }
 
 /// Writes a text from column `at` on, broken by words; further lines begin at `indent`.

@@ -77,6 +77,11 @@ checks! {
         proves "The credential of each role signs in, and for whom it speaks.",
         facts ["`/api/2.0/preview/scim/v2/Me` answers everybody who may sign in" by "public SDK"],
         fix "Sign in again with `databricks auth login`, or replace the credential that `lakeshift config show` names.";
+    /// The ledger's warehouse runs statements.
+    Warehouse "warehouse" None, false,
+        proves "The warehouse that [ledger] names is there, starts, and runs a statement.",
+        facts ["a statement starts a warehouse that is stopped" by "vendor documentation"],
+        fix "Correct `warehouse` of [ledger], start the warehouse, or grant CAN_USE on it.";
     /// The operator may act.
     Permissions "permissions" None, false,
         proves "The operator has the rights that running, repairing and starting need, on a sample of jobs and pipelines; \
@@ -92,11 +97,6 @@ checks! {
                 differs more makes ages on the screen wrong.",
         facts ["answers bear the server's time in `Date`" by "HTTP"],
         fix "Set this machine's clock by NTP.";
-    /// The ledger's warehouse runs statements.
-    Warehouse "warehouse" None, false,
-        proves "The warehouse that [ledger] names is there, starts, and runs a statement.",
-        facts ["a statement starts a warehouse that is stopped" by "vendor documentation"],
-        fix "Correct `warehouse` of [ledger], start the warehouse, or grant CAN_USE on it.";
     /// The ledger is whole.
     LedgerTables "ledger-tables" None, false,
         proves "Every table of the ledger is there, tables of facts are append-only, and each product has one row of leases.",

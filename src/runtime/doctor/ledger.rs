@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::databricks::{Client, Error};
+use crate::domain::authority::{Need, Verdict as Known};
 use crate::domain::credential::Role;
 use crate::domain::ids::WarehouseId;
 use crate::domain::proof::{Check, Proof, Subject, Verdict};
@@ -15,7 +16,7 @@ use crate::ledger::{Ledger, Place, SqlTrouble, Table};
 use crate::runtime::authority::judge_all;
 use crate::runtime::ledger::{Warehouse, needs, open, place};
 
-use super::workspace::{rights, skew};
+use super::workspace::skew;
 use super::{Finding, Round};
 
 /// The property that makes a table of facts one.
@@ -142,14 +143,29 @@ async fn permissions(round: &Round<'_>, client: &Client, place: &Place) -> Findi
         Err(error) => Finding::undecided(format!("not tried: {}", error.brief())),
         Ok(identity) => {
             let judged = judge_all(client, &identity, &needs(entry, place)).await;
-            let lacking = judged.iter().find(|(_, verdict)| *verdict == crate::domain::authority::Verdict::Refused);
+            let lacking = judged.iter().find(|(_, verdict)| *verdict == Known::Refused);
             match lacking {
                 // Each of these is needed: some do not make up for others.
                 Some((need, _)) => Finding::failed(format!("{} lacks {need}", identity.name())),
-                None => rights(identity.name(), &judged),
+                None => held(identity.name(), &judged),
             }
         }
     }
+}
+
+/// What is held of the rights that are needed, none of which is known to be missing.
+fn held(who: &str, judged: &[(Need, Known)]) -> Finding {
+    let allowed = judged.iter().filter(|(_, verdict)| matches!(verdict, Known::Allowed { .. })).count();
+    let needed = judged.len();
+    let finding = match (allowed, needed - allowed) {
+        (_, 0) => Finding::proven(format!("{who} holds all {needed} rights that writing the ledger needs")),
+        (0, _) => Finding::undecided("the rights cannot be told before the ledger is written"),
+        (_, rest) => {
+            Finding::proven(format!("{who} holds {allowed} of {needed} rights; {rest} cannot be told before use"))
+        }
+    };
+    let figure = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    finding.figure("allowed", figure(allowed)).figure("looked_at", figure(needed))
 }
 
 /// Whether every table is there, append-only where it must be, and every product has its lease.

@@ -26,7 +26,7 @@ const TABLES: [(&str, &NamedStatement, &str, &str); 3] = [
 const LOGS: &str = "ops_eventlog";
 
 /// How many published logs are looked at.
-const LOOKED_AT: usize = 3;
+const LOOKED_AT: usize = 2;
 
 /// How old the newest rows of the system tables are.
 pub(super) async fn tables<S: Sql>(sql: &S) -> Finding {

@@ -207,7 +207,7 @@ async fn permissions(operator: Option<&(Client, Identity)>) -> Finding {
 }
 
 /// What the rights on a sample come to. Who lacks some may be meant to: only who has none is told to ask for them.
-pub(super) fn rights(who: &str, judged: &[(Need, Verdict)]) -> Finding {
+fn rights(who: &str, judged: &[(Need, Verdict)]) -> Finding {
     let total = judged.len();
     let lacking: Vec<&Need> =
         judged.iter().filter(|(_, verdict)| *verdict == Verdict::Refused).map(|(need, _)| need).collect();

@@ -1,19 +1,23 @@
 //! What the Operations screen shows and answers.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use crate::app::Effect;
 use crate::app::act::{Ask, Order, Steer, Wish};
 use crate::app::fixture::{Console, plan, record};
-use crate::app::operations::{OperationRecord, OwnerHealth, OwnerView};
+use crate::app::message::Fact;
+use crate::app::operations::{OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
 use crate::domain::fixture::now;
 use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::{JobId, RunId};
+use crate::domain::proof::{Check, Failed, Feature, Off, Subject};
 use crate::operations::Event;
 use crate::operations::journal::{Certainty, Direction, Evidence, Thing};
 use crate::operations::plan::Plan;
 use crate::screens::Screen;
-use crate::ui::drawn::in_every_size;
+use crate::ui::drawn::{in_every_size, screen};
 
 fn planned(number: u64, workspace: &str, wish: Wish) -> Plan {
     let object = ObjectId { workspace: workspace.into(), object: wish.object() };
@@ -211,4 +215,16 @@ fn the_header_counts_what_is_in_flight_and_what_waits() {
     assert!(header.contains("1 waits for you (0)") && header.contains("2 in flight"), "{header}");
     let id = ObjectId { workspace: "dev".into(), object: Object::Job(JobId(31)) };
     assert!(console.model.shared.fleet.row(&id).is_some());
+}
+
+#[test]
+fn what_is_off_for_production_stands_in_the_title() {
+    let mut console = Console::with_fleet(120, 40);
+    console.press("o");
+    let failed = Failed { check: Check::LedgerTables, finding: "lease is missing".to_owned(), at: now() };
+    let subject = Subject::ledger("ops.release", "prod", "w");
+    let off = vec![Off { feature: Feature::ProductionActs, subject, failed }];
+    console.happens(Fact::OperationsAdvanced(Arc::new(OperationsSnapshot { off, ..OperationsSnapshot::default() })));
+    let shown = screen(&console);
+    assert!(shown.contains("off: acts of tiers 3 and 4: ledger-tables failed"), "{shown}");
 }

@@ -6,12 +6,30 @@ use super::fixture::{events, lagging};
 use super::{Pane, State};
 use crate::app::fixture::Console;
 use crate::app::message::{Fact, Feed, Observed};
+use crate::app::operations::OperationsSnapshot;
 use crate::app::{Effect, Model};
-use crate::domain::fixture::failure;
+use crate::domain::fixture::{failure, now};
 use crate::domain::pipeline::Level;
+use crate::domain::proof::{Check, Failed, Feature, Off, Subject};
 use crate::domain::snapshot::{FeedFailure, PipelineDetail};
 use crate::screens::Screen;
 use crate::ui::drawn;
+
+#[test]
+fn figures_that_were_disproven_are_marked_as_such() {
+    let mut opened = Opened::on(lagging(), 120, 40);
+    assert!(!opened.drawn().contains("figures off"));
+    let failed = Failed { check: Check::PipelineEvents, finding: "none".to_owned(), at: now() };
+    let off = |workspace: &str| {
+        let subject = Subject { name: workspace.to_owned(), place: "https://x.test".to_owned() };
+        let off = vec![Off { feature: Feature::FlowFigures, subject, failed: failed.clone() }];
+        Fact::OperationsAdvanced(Arc::new(OperationsSnapshot { off, ..OperationsSnapshot::default() }))
+    };
+    opened.console.happens(off("staging"));
+    assert!(!opened.drawn().contains("figures off"), "another workspace's");
+    opened.console.happens(off("prod"));
+    assert!(opened.drawn().contains("figures off: pipeline-events failed"), "{}", opened.drawn());
+}
 
 /// A console on the screen of a pipeline.
 struct Opened {

@@ -31,8 +31,12 @@ struct Ran {
 
 impl Bench {
     fn new() -> Self {
+        Self::of("calm")
+    }
+
+    fn of(scenario: &str) -> Self {
         let world = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let options = Options { scenario: "calm".to_owned(), seed: 1, ..Options::new(Arc::new(SystemClock)) };
+        let options = Options { scenario: scenario.to_owned(), seed: 1, ..Options::new(Arc::new(SystemClock)) };
         let simulator = world.block_on(Simulator::start(options)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut bench = Self { world, simulator, folder, warehouse: String::new() };
