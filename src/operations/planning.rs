@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn production_is_not_changed_on_what_failed_and_all_else_goes_on() {
-        let lease = off(Feature::Leases, Check::LeaseConflict);
+        let lease = off(Feature::ProductionActs, Check::LeaseConflict);
         let figures = off(Feature::FlowFigures, Check::PipelineEvents);
         let planning = Planning { has_ledger: true, off: vec![figures, lease.clone()], ..planning() };
         let refusals = planning.forbids(Danger::Production);

@@ -165,6 +165,8 @@ impl ShownFeature {
 /// Runs `lakeshift doctor`.
 pub(super) fn run(flags: &DoctorFlags, context: &mut Context<'_>) -> Result<(), Failure> {
     let config = chosen(context, &flags.workspace)?;
+    // The ledger is reached through its own workspace, whichever is looked at.
+    let whole = chosen(context, &[])?;
     if let Some(check) = flags.check.iter().find(|check| check.spec().writes && !flags.write) {
         return Err(Failure::new(Kind::User, format!("{check} needs objects of its own")).hint("Add --write."));
     }
@@ -173,7 +175,7 @@ pub(super) fn run(flags: &DoctorFlags, context: &mut Context<'_>) -> Result<(), 
     let kept = if flags.last {
         Kept::default()
     } else {
-        block_on(record::keep(&found, &mut journal, &config, context.environment))??
+        block_on(record::keep(&found, &mut journal, &whole, context.environment))??
     };
     let all = journal.proofs().map_err(|error| record::of_store(&error))?;
     let ours = subjects(&config);

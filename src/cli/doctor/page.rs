@@ -26,7 +26,7 @@ const FINDINGS: usize = 29;
 const EXPLAINED: usize = 22;
 
 /// Where it is told why a feature is not on, behind the longest words for one.
-const REASONS: usize = 45;
+const REASONS: usize = 47;
 
 /// Prints a round.
 pub(super) fn print(

@@ -65,7 +65,7 @@ impl Feature {
     pub fn stands_on(self) -> &'static [Check] {
         match self {
             Self::Acts => &[Check::Connectivity, Check::SignIn, Check::Permissions],
-            Self::ProductionActs => &[Check::Warehouse, Check::Permissions, Check::LedgerTables],
+            Self::ProductionActs => &[Check::Warehouse, Check::Permissions, Check::LedgerTables, Check::LeaseConflict],
             Self::Leases => &[Check::LeaseConflict],
             Self::LedgerProcedures => &[Check::Procedures],
             Self::FlowFigures => &[Check::PipelineEvents],
@@ -90,7 +90,7 @@ impl Feature {
 
     /// Whether nothing may change production state while it is off.
     pub fn carries_production(self) -> bool {
-        matches!(self, Self::ProductionActs | Self::Leases | Self::LedgerProcedures)
+        matches!(self, Self::ProductionActs | Self::LedgerProcedures)
     }
 
     /// Whether it is one of each workspace rather than of the ledger and its warehouse.

@@ -40,7 +40,9 @@ fn a_failure_turns_off_whatever_else_was_proven_and_does_not_grow_old() {
     let mut failed = proof(Check::LedgerTables, Verdict::Failed);
     failed.at -= KEPT * 3;
     failed.fleet_hash = "other".to_owned();
-    let proofs = [proof(Check::Warehouse, Verdict::Proven), proof(Check::Permissions, Verdict::Proven), failed.clone()];
+    let proven =
+        [Check::Warehouse, Check::Permissions, Check::LeaseConflict].map(|check| proof(check, Verdict::Proven));
+    let proofs = [&proven[..], &[failed.clone()]].concat();
     let Standing::Off(why) = standing(Feature::ProductionActs, &proofs) else { panic!("off") };
     assert_eq!(why, [Failed { check: Check::LedgerTables, finding: "as found".to_owned(), at: failed.at }]);
     assert!(why[0].to_string().starts_with("ledger-tables failed on "), "{}", why[0]);
@@ -68,8 +70,9 @@ fn what_is_off_of_what_is_in_use_says_why_and_what_to_do() {
     let proofs = [proof(Check::LeaseConflict, Verdict::Failed), of_workspace];
     let in_use = [(Feature::ProductionActs, subject()), (Feature::Leases, subject()), (Feature::Acts, elsewhere)];
     let off = off(&in_use, &proofs, now(), "f");
-    assert_eq!(off.iter().map(|off| off.feature).collect::<Vec<_>>(), [Feature::Leases], "acts tell by themselves");
-    let said = off[0].to_string();
+    let features: Vec<Feature> = off.iter().map(|off| off.feature).collect();
+    assert_eq!(features, [Feature::ProductionActs, Feature::Leases], "acts tell by themselves");
+    let said = off[1].to_string();
     assert!(
         said.starts_with("off: leases: sealing, taking over (in ops.release): lease-conflict failed on "),
         "{said}"

@@ -54,10 +54,18 @@ impl Round<'_> {
     pub async fn examine(&self) -> Vec<Proof> {
         let workspaces = self.links.iter().map(|link| workspace::examine(self, link));
         let mut proofs: Vec<Proof> = join_all(workspaces).await.into_iter().flatten().collect();
-        if let Some(subject) = ledger_subject(self.config) {
+        if let Some(subject) = ledger_subject(self.config).filter(|_| self.reaches_ledger()) {
             proofs.extend(self.of_ledger(&subject).await);
         }
         proofs
+    }
+
+    /// Whether the ledger's workspace is among those that are looked at.
+    fn reaches_ledger(&self) -> bool {
+        let entry = self.config.fleet.ledger.as_ref();
+        entry.is_some_and(|entry| {
+            self.links.iter().any(|link| link.workspace().name.as_str() == entry.workspace.as_str())
+        })
     }
 
     /// The checks that go through the ledger's warehouse.

@@ -163,7 +163,32 @@ pub(super) async fn lag<S: Sql>(scratch: &Scratch<'_, S>, second: &S, patience: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::StatementId;
     use crate::domain::proof::Verdict;
+    use crate::domain::sql::{Column, Rows};
+    use crate::domain::ulid::Ulid;
+    use crate::ledger::sql::Ask;
+
+    /// A warehouse that sees one number, whatever is changed.
+    struct Sees(i64);
+
+    impl Sql for Sees {
+        async fn execute(&self, _: &Ask) -> Result<Rows, SqlTrouble> {
+            let columns = vec![Column { name: "n".into(), type_text: "INT".into() }];
+            Ok(Rows { statement: StatementId::new("s"), columns, cells: vec![vec![Some(self.0.to_string())]] })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_warehouse_that_does_not_see_a_change_fails() {
+        let (first, stale, fresh) = (Sees(0), Sees(0), Sees(95));
+        let scratch = Scratch::new(&first, "ops", Ulid::new(1, 1)).expect("a name");
+        let patience = Duration::from_secs(30);
+        let missed = lag(&scratch, &stale, patience).await;
+        assert_eq!(missed.verdict, Verdict::Failed);
+        assert_eq!(missed.says, "a second warehouse has not seen a change after 30 s");
+        assert_eq!(lag(&scratch, &fresh, patience).await.verdict, Verdict::Proven);
+    }
 
     #[test]
     fn latency_is_told_by_its_half_and_its_nineteen_of_twenty() {

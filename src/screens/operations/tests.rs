@@ -219,8 +219,7 @@ fn the_header_counts_what_is_in_flight_and_what_waits() {
 
 #[test]
 fn what_is_off_for_production_stands_in_the_title() {
-    let mut console = Console::with_fleet(120, 40);
-    console.press("o");
+    let mut console = opened(120, 40);
     let failed = Failed { check: Check::LedgerTables, finding: "lease is missing".to_owned(), at: now() };
     let subject = Subject::ledger("ops.release", "prod", "w");
     let off = vec![Off { feature: Feature::ProductionActs, subject, failed }];
