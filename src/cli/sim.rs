@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Context;
 use super::failure::{Failure, Kind, chain};
 use crate::runtime::clock::SystemClock;
+use crate::runtime::ledger::simulated;
 use crate::sim::{self, Simulator};
 
 /// What to simulate. `demo` understands the same.
@@ -33,6 +34,8 @@ impl WorldFlags {
             scenario: self.scenario.clone(),
             seed: self.seed,
             speed: self.speed,
+            // Without one, what changes production state would be off.
+            ledger: simulated().ok(),
             ..sim::Options::new(Arc::new(SystemClock))
         }
     }

@@ -12,10 +12,10 @@ use crate::domain::credential::Role;
 use crate::domain::ids::WarehouseId;
 use crate::domain::permission::Governed;
 use crate::domain::request::Lane;
-use crate::domain::sql::{BadName, QualifiedName, Rows};
+use crate::domain::sql::{BadName, QualifiedName, Rows, TextError};
 use crate::domain::ulid::Ulid;
 use crate::domain::unity::Securable;
-use crate::ledger::init::{LedgerRole, Member};
+use crate::ledger::init::{Installation, LedgerRole, Member, Piece};
 use crate::ledger::journal::rows_of;
 use crate::ledger::lease::{self, Standing, Tenure, Tick};
 use crate::ledger::sql::Ask;
@@ -23,6 +23,7 @@ use crate::ledger::{Happened, Ledger, LedgerRow, Place, Sql, SqlTrouble, Table};
 use crate::operations::plan::Plan;
 use crate::runtime::connect::{ConnectError, Link};
 use crate::runtime::operator::RowsOf;
+use crate::sim;
 use crate::store::OutboxRow;
 
 /// How long a statement of the ledger may take, the start of a cold warehouse included.
@@ -110,6 +111,29 @@ pub fn open(config: &Config, links: &[Link]) -> Result<Ledger<Warehouse>, NoLedg
         .map_err(|source| NoLedger::Unreachable { workspace: entry.workspace.to_string(), source })?;
     let warehouse = Warehouse::new(client.in_lane(Lane::Act), WarehouseId::new(&entry.warehouse));
     Ok(Ledger::new(warehouse, place))
+}
+
+/// A ledger for simulated workspaces, as `ledger init` would make it.
+///
+/// # Errors
+/// Never for the statements of this program.
+pub fn simulated() -> Result<sim::Ledger, SimulatedError> {
+    let (catalog, schema) = ("ops", "release");
+    let place = Place::new(catalog, schema, false)?;
+    let installation = Installation { place: &place, products: &[], members: &[], procedures: false };
+    let statements: Result<Vec<String>, TextError> = installation.pieces().iter().map(Piece::sql).collect();
+    Ok(sim::Ledger { catalog: catalog.to_owned(), schema: schema.to_owned(), statements: statements? })
+}
+
+/// Why a simulated ledger cannot be described.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatedError {
+    /// A name.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// A statement.
+    #[error(transparent)]
+    Text(#[from] TextError),
 }
 
 /// Who is granted what with the ledger, as the fleet's file says.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::simulator::Access;
+use super::simulator::{Access, Kept};
 
 /// Values of the fleet's `sla` tag: a deadline after the planned start for what is scheduled, an age for streams.
 const PROMISES: [(&str, &str); 3] = [("15m", "within"), ("2h", "within"), ("90s", "fresh_within")];
@@ -15,7 +15,7 @@ const ROLES: [(&str, &str); 4] =
     [("reader", "operator"), ("operator", "operator"), ("publisher", "publisher"), ("ledger", "publisher")];
 
 /// Writes the configuration and, beside it, one file a token that only its owner may read.
-pub(super) fn write(path: &Path, workspaces: &[Access]) -> Result<(), (PathBuf, io::Error)> {
+pub(super) fn write(path: &Path, workspaces: &[Access], kept: Option<&Kept>) -> Result<(), (PathBuf, io::Error)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     for workspace in workspaces {
@@ -25,7 +25,7 @@ pub(super) fn write(path: &Path, workspaces: &[Access]) -> Result<(), (PathBuf, 
             secret(&file, token).map_err(|error| (file, error))?;
         }
     }
-    fs::write(path, text(&stem, workspaces)).map_err(|error| (path.to_owned(), error))
+    fs::write(path, text(&stem, workspaces, kept)).map_err(|error| (path.to_owned(), error))
 }
 
 fn token_file(stem: &str, workspace: &str, role: &str) -> String {
@@ -39,7 +39,7 @@ fn secret(path: &Path, token: &str) -> io::Result<()> {
     writeln!(file, "{token}")
 }
 
-fn text(stem: &str, workspaces: &[Access]) -> String {
+fn text(stem: &str, workspaces: &[Access], kept: Option<&Kept>) -> String {
     let mut text = String::from(
         "# Written by `lakeshift sim`: three simulated workspaces, good for as long as that simulator runs.\n\
          # Secrets are not here: each `token_file` is a file beside this one.\n",
@@ -64,6 +64,15 @@ fn text(stem: &str, workspaces: &[Access]) -> String {
         for (role, token) in ROLES {
             text += &format!("{role} = {{ token_file = {} }}\n", quoted(&token_file(stem, &workspace.name, token)));
         }
+    }
+    if let Some(Kept { workspace, warehouse, catalog, schema }) = kept {
+        text += &format!(
+            "\n# The shared record is there already.\n[ledger]\nworkspace = {}\nwarehouse = {}\ncatalog = {}\nschema = {}\n",
+            quoted(workspace),
+            quoted(warehouse),
+            quoted(catalog),
+            quoted(schema),
+        );
     }
     text
 }
@@ -101,7 +110,7 @@ mod tests {
         let path = folder.path().join("sim.toml");
         let token = folder.path().join("sim.prod.operator.token");
         fs::write(&token, "an older, longer token that anybody may read").expect("written");
-        write(&path, &[access()]).expect("written");
+        write(&path, &[access()], None).expect("written");
 
         assert_eq!(fs::read_to_string(&token).expect("read"), "dapi-o\n");
         assert_eq!(fs::metadata(&token).expect("there").permissions().mode() & 0o777, 0o600);
@@ -113,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let (path, _) = write(Path::new("/nowhere/at/all/sim.toml"), &[access()]).expect_err("no folder");
+        let (path, _) = write(Path::new("/nowhere/at/all/sim.toml"), &[access()], None).expect_err("no folder");
         assert!(path.starts_with("/nowhere/at/all"));
     }
 }

@@ -17,4 +17,4 @@ pub mod world;
 
 pub use credentials::ROLES;
 pub use embedded::Embedded;
-pub use simulator::{Access, Error, Options, Simulator};
+pub use simulator::{Access, Error, Ledger, Options, Simulator};

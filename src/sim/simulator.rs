@@ -28,6 +28,9 @@ const FASTEST: f64 = 10_000.0;
 /// How long connections have to end when the simulator is shut down.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The role that makes and writes the shared record.
+const PUBLISHER: &str = "publisher";
+
 /// What to simulate.
 pub struct Options {
     /// A scenario by name.
@@ -44,8 +47,29 @@ pub struct Options {
     pub oauth_expiry_as_text: bool,
     /// Whether answers bear members that no documentation names, drawn from the seed.
     pub unknown_fields: bool,
+    /// A shared record that is there from the beginning, and that the configuration names.
+    pub ledger: Option<Ledger>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
+}
+
+/// A shared record: which, and how the publisher makes it before anything is served.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Its catalog.
+    pub catalog: String,
+    /// Its schema.
+    pub schema: String,
+    /// SQL that makes it, in this order.
+    pub statements: Vec<String>,
+}
+
+/// Where the shared record is, for the configuration.
+pub(super) struct Kept {
+    pub(super) workspace: String,
+    pub(super) warehouse: String,
+    pub(super) catalog: String,
+    pub(super) schema: String,
 }
 
 impl Options {
@@ -59,6 +83,7 @@ impl Options {
             request_log: None,
             oauth_expiry_as_text: false,
             unknown_fields: false,
+            ledger: None,
             clock,
         }
     }
@@ -133,6 +158,7 @@ pub struct Access {
 pub struct Simulator {
     workspaces: Vec<Access>,
     admin: String,
+    kept: Option<Kept>,
     stop: CancellationToken,
     tasks: JoinSet<io::Result<()>>,
 }
@@ -140,8 +166,9 @@ pub struct Simulator {
 impl Simulator {
     /// Builds the world, binds the ports and serves.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { scenario, seed, speed, port_base, request_log, oauth_expiry_as_text, unknown_fields, clock } =
+        let Options { scenario, seed, speed, port_base, request_log, oauth_expiry_as_text, unknown_fields, .. } =
             options;
+        let (ledger, clock) = (options.ledger, options.clock);
         if !(0.0..=FASTEST).contains(&speed) {
             return Err(Error::Speed(speed));
         }
@@ -164,7 +191,14 @@ impl Simulator {
             workspaces.push(access);
         }
         let setting = Setting { scenario, seed, unknown_fields, clock };
-        let lakehouse = Lakehouse::new(&world, seed)?;
+        let mut lakehouse = Lakehouse::new(&world, seed)?;
+        let kept = match &ledger {
+            Some(ledger) => {
+                lakehouse.make(&world, PUBLISHER, &ledger.statements)?;
+                kept(&world, ledger)
+            }
+            None => None,
+        };
         let realm = Realm { world, lakehouse };
         let deployment = Arc::new(Deployment::new(setting, realm, Pace::new(now, speed), sites, log));
         let stop = deployment.stop.clone();
@@ -178,7 +212,7 @@ impl Simulator {
             admin = tell(&listener).map_err(unheard)?;
             tasks.spawn(http::serve_admin(deployment, listener));
         }
-        Ok(Self { workspaces, admin, stop, tasks })
+        Ok(Self { workspaces, admin, kept, stop, tasks })
     }
 
     /// How to reach each workspace, in the order of their ports.
@@ -197,7 +231,8 @@ impl Simulator {
     /// # Errors
     /// The file that cannot be written.
     pub fn write_config(&self, path: &Path) -> Result<(), Error> {
-        config_out::write(path, &self.workspaces).map_err(|(path, source)| Error::Config { path, source })
+        config_out::write(path, &self.workspaces, self.kept.as_ref())
+            .map_err(|(path, source)| Error::Config { path, source })
     }
 
     /// Ends all: answers under way may finish, planted delays are cut short, idle connections close.
@@ -208,6 +243,19 @@ impl Simulator {
             tracing::debug!("connections that did not end were cut");
         }
     }
+}
+
+/// Where the ledger is reached: in production, through the warehouse that is kept for consoles.
+fn kept(world: &World, ledger: &Ledger) -> Option<Kept> {
+    let workspace = world.workspaces().iter().find(|workspace| workspace.environment == Environment::Prod)?;
+    let warehouses = world.warehouses(workspace.environment);
+    let warehouse = warehouses.iter().find(|warehouse| warehouse.name == "console").or_else(|| warehouses.first())?;
+    Some(Kept {
+        workspace: workspace.name.to_string(),
+        warehouse: warehouse.id.clone(),
+        catalog: ledger.catalog.clone(),
+        schema: ledger.schema.clone(),
+    })
 }
 
 /// Tokens and client of one workspace, for its users and for its port.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::described;
 
+mod elsewhere;
 mod kill;
 
 /// A world and a home. What the fleet's file says on late requests is a second, so that settling does not take minutes.
@@ -44,11 +45,25 @@ impl Bench {
         Self::of("staging", speed)
     }
 
+    /// A test about staging in a world that has a ledger.
+    pub(crate) fn with_ledger(speed: f64) -> Self {
+        Self::made("staging", speed, Some(lakeshift::runtime::ledger::simulated().expect("a ledger")))
+    }
+
     fn of(workspace: &'static str, speed: f64) -> Self {
+        Self::made(workspace, speed, None)
+    }
+
+    fn made(workspace: &'static str, speed: f64, ledger: Option<lakeshift::sim::Ledger>) -> Self {
         let world = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let world = world.expect("a runtime");
-        let options =
-            Options { scenario: "calm".to_owned(), seed: 1, speed, ..Options::new(std::sync::Arc::new(SystemClock)) };
+        let options = Options {
+            scenario: "calm".to_owned(),
+            seed: 1,
+            speed,
+            ledger,
+            ..Options::new(std::sync::Arc::new(SystemClock))
+        };
         let simulator = world.block_on(Simulator::start(options)).expect("starts");
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("sim.toml");

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::Instant;
 use crate::domain::workspace::Environment;
-use crate::sim::sql::{Engine, SqlError};
+use crate::sim::sql::{Engine, Session, SqlError};
 use crate::sim::world::World;
 use fleet::FleetTables;
 use queue::Queue;
@@ -77,6 +77,19 @@ impl Lakehouse {
             ids: 0,
             uptime_ms: 0,
         })
+    }
+
+    /// Runs statements as a principal of this role before anybody can ask for anything: what the world begins with.
+    ///
+    /// # Errors
+    /// Of the first statement that fails.
+    pub(super) fn make(&mut self, world: &World, role: &str, statements: &[String]) -> Result<(), SqlError> {
+        let principal = world.principals().iter().find(|principal| principal.role == role);
+        let mut session = Session::new(principal.map(|principal| principal.user_name.as_str()).unwrap_or_default());
+        for statement in statements {
+            self.engine.execute(&mut session, statement, &[], world.now())?;
+        }
+        Ok(())
     }
 
     /// Lets happen what is due.

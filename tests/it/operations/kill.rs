@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Bench;
 
 /// What a run that was told to stand still came to.
-enum Stood {
+pub(super) enum Stood {
     /// It stood still at this place and was killed there.
     Killed(String),
     /// It passed fewer points and ended.
@@ -18,7 +18,7 @@ enum Stood {
 }
 
 /// Runs a command with a crash point, and kills it there.
-fn stand(bench: &Bench, home: &str, point: u64, arguments: &[&str]) -> Stood {
+pub(super) fn stand(bench: &Bench, home: &str, point: u64, arguments: &[&str]) -> Stood {
     let mut command = bench.command(home, arguments);
     command.env("LAKESHIFT_TEST_CRASH_POINT", point.to_string()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("starts");
