@@ -209,13 +209,18 @@ pub enum Order {
         /// Why, in the person's words.
         reason: Option<String>,
     },
+    /// Read the shared record for the screen. Changes nothing.
+    ReadRecord {
+        /// Verify all of it, too.
+        verify: bool,
+    },
 }
 
 impl Order {
     /// Whether it may change anything outside of this program.
     pub fn is_dangerous(&self) -> bool {
         match self {
-            Self::Prepare(_) => false,
+            Self::Prepare(_) | Self::ReadRecord { .. } => false,
             Self::Begin { .. } | Self::Steer { .. } => true,
         }
     }
@@ -224,7 +229,7 @@ impl Order {
     pub fn danger(&self) -> Option<Danger> {
         match self {
             Self::Begin { plan, .. } => Some(plan.tier),
-            Self::Prepare(_) | Self::Steer { .. } => None,
+            Self::Prepare(_) | Self::Steer { .. } | Self::ReadRecord { .. } => None,
         }
     }
 }

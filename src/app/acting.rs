@@ -7,7 +7,7 @@ use crate::app::list::moved;
 use crate::app::message::Feed;
 use crate::app::modal::Modal;
 use crate::app::model::Model;
-use crate::app::operations::OperationsSnapshot;
+use crate::app::operations::{OperationsSnapshot, OwnerHealth};
 use crate::app::sheet::{About, Follows, Sheet, Stage};
 use crate::app::sheet_text;
 use crate::domain::danger::Danger;
@@ -38,7 +38,7 @@ impl Model {
 
     /// Opens the dialog of another course for an operation.
     pub(super) fn steer(&mut self, operation: OperationId, steer: Steer) {
-        let Some(known) = self.shared.operations.get(operation) else { return };
+        let Some(known) = self.shared.operations.get(operation).cloned() else { return };
         let Some(plan) = known.plan().cloned() else {
             return self
                 .tell("its plan is of another version of lakeshift: it can be looked at, not steered".to_owned());
@@ -48,7 +48,9 @@ impl Model {
             return self.tell("its workspace is not in the configuration".to_owned());
         };
         let about = About { name: text::line(&plan.subject.name), ..about };
-        let sheet = Sheet::steer(about, operation, plan.sentence(), plan.tier, steer);
+        let owner = known.record.owner.as_ref();
+        let takes_over = owner.is_some_and(|owner| owner.health == OwnerHealth::Elsewhere);
+        let sheet = Sheet::steer(about, &plan, steer, takes_over);
         self.modals.push(Modal::Sheet(Box::new(sheet)));
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::act::Answer;
 use crate::app::operations::OperationsSnapshot;
+use crate::app::record::RecordPage;
 use crate::domain::Instant;
 use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
 use crate::domain::request::RequestRecord;
@@ -102,6 +103,8 @@ pub enum Fact {
         /// What went wrong, and what to do.
         why: String,
     },
+    /// The shared record was read, or why it could not be.
+    RecordRead(Result<Arc<RecordPage>, String>),
     /// The present screen was drawn, and every key that had been pressed before was told: what is pressed from now on was
     /// pressed by somebody who could see it. Only while a dialog waits for it.
     Drawn,

@@ -6,6 +6,9 @@
 pub mod act;
 mod acting;
 pub mod audit;
+pub mod audit_export;
+pub mod audit_filter;
+pub mod browse;
 pub mod command;
 pub mod copy;
 pub mod effect;
@@ -21,6 +24,7 @@ pub mod operations;
 pub mod palette;
 pub mod place;
 pub mod prose;
+pub mod record;
 pub mod reference;
 mod settings;
 pub mod sheet;

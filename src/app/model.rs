@@ -139,6 +139,8 @@ pub struct Model {
     pub(super) last_key: Option<(Key, Instant)>,
     /// Whether the key that is being taken is a held one.
     pub(super) is_held: bool,
+    /// Whether a screen is visible that shows the shared record, and it was asked for.
+    pub(super) visits_record: bool,
 }
 
 impl Model {
@@ -174,6 +176,7 @@ impl Model {
             asks: 0,
             last_key: None,
             is_held: false,
+            visits_record: false,
         }
     }
 

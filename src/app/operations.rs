@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::app::record::Record;
 use crate::domain::Instant;
 use crate::domain::proof::Off;
 use crate::operations::engine::{Effect, Moment, Phase, Purpose, State, due, fold, phase};
@@ -81,6 +82,8 @@ pub enum OwnerHealth {
     Hung,
     /// It has ended.
     Gone,
+    /// It is of another home: all that is known is what it told the ledger.
+    Elsewhere,
 }
 
 impl OwnerHealth {
@@ -91,6 +94,7 @@ impl OwnerHealth {
             Self::Alive => "",
             Self::Hung => "hung",
             Self::Gone => "gone",
+            Self::Elsewhere => "another home",
         }
     }
 }
@@ -231,6 +235,8 @@ pub struct Operations {
     pub off: Vec<Off>,
     /// Whether any snapshot came yet.
     pub read: bool,
+    /// The shared record, as it was last read.
+    pub shared_record: Record,
 }
 
 impl Operations {
@@ -262,14 +268,17 @@ impl Operations {
         moved
     }
 
-    /// One of them.
+    /// One of them: of this home, or of another that the ledger knows.
     pub fn get(&self, id: OperationId) -> Option<&Operation> {
-        self.known.get(&id)
+        self.known.get(&id).or_else(|| self.shared_record.operation(id))
     }
 
-    /// All, newest first.
+    /// All, those of other homes too, newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Operation> {
-        self.known.values().rev()
+        let others = self.shared_record.operations().filter(|other| !self.known.contains_key(&other.record.id));
+        let mut all: Vec<&Operation> = self.known.values().chain(others).collect();
+        all.sort_by_key(|operation| std::cmp::Reverse(operation.record.id));
+        all.into_iter()
     }
 
     /// How many are not over.

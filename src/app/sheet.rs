@@ -13,7 +13,7 @@ use crate::domain::fleet::ObjectId;
 use crate::domain::workspace::Environment;
 use crate::keymap::Key;
 use crate::operations::kind::Kind;
-use crate::operations::plan::OperationId;
+use crate::operations::plan::{OperationId, Plan};
 
 /// What a dialog is about: fixed when it opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum Matter {
         danger: Danger,
         /// How.
         steer: Steer,
+        /// Whether it is taken over from another home.
+        takes_over: bool,
     },
     /// Something that is not done from here, whoever asks.
     Never {
@@ -136,8 +138,10 @@ impl Sheet {
     }
 
     /// A dialog about another course for an operation.
-    pub fn steer(about: About, operation: OperationId, what: String, danger: Danger, steer: Steer) -> Self {
-        Self::new(about, Matter::Steer { operation, what, danger, steer }, Stage::Steering, danger.interlock())
+    pub fn steer(about: About, plan: &Plan, steer: Steer, takes_over: bool) -> Self {
+        let (operation, what, danger) = (plan.id, plan.sentence(), plan.tier);
+        let matter = Matter::Steer { operation, what, danger, steer, takes_over };
+        Self::new(about, matter, Stage::Steering, danger.interlock())
     }
 
     /// A dialog that says why something is not done from here at all.
@@ -194,7 +198,9 @@ impl Sheet {
     /// Whether the person must say why before they may confirm.
     pub fn wants_reason(&self) -> bool {
         match &self.matter {
-            Matter::Steer { steer: Steer::Close, .. } => self.reason.trim().is_empty(),
+            Matter::Steer { steer, takes_over, .. } if *steer == Steer::Close || *takes_over => {
+                self.reason.trim().is_empty()
+            }
             Matter::Steer { .. } | Matter::Act(_) | Matter::Never { .. } => false,
         }
     }

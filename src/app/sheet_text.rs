@@ -13,6 +13,7 @@ use crate::domain::units::{age, duration, time};
 use crate::keymap::SHEET;
 use crate::operations::engine::Phase;
 use crate::operations::journal::Direction;
+use crate::operations::kind::Kind;
 
 /// The widest that the dialog grows, in cells.
 const WIDEST: u16 = 88;
@@ -76,7 +77,9 @@ fn ready(sheet: &Sheet, preview: &Preview, shared: &Shared) -> Vec<Prose> {
         }));
     }
     if let Some(usual_ms) = sheet.about.usual_ms {
-        said.push(Prose::plain(format!("usually takes {}", duration(usual_ms))));
+        let at = shared.now + chrono::TimeDelta::milliseconds(i64::try_from(usual_ms).unwrap_or(0));
+        let until = if begins(preview) { format!(": until about {}", time(at, shared.zone)) } else { String::new() };
+        said.push(Prose::plain(format!("usually takes {}{until}", duration(usual_ms))));
     }
     said.push(Prose::blank());
     let seen: Vec<String> = plan
@@ -100,6 +103,11 @@ fn ready(sheet: &Sheet, preview: &Preview, shared: &Shared) -> Vec<Prose> {
         said.push(Prose::plain(format!("approved by {}: plan {}", text::line(by), digest(preview))));
     }
     said
+}
+
+/// Whether the act begins a run of the usual length.
+fn begins(preview: &Preview) -> bool {
+    matches!(preview.plan.kind, Kind::RunNow | Kind::StartPipeline)
 }
 
 fn digest(preview: &Preview) -> String {
@@ -155,7 +163,7 @@ fn failed(sheet: &Sheet, why: &str, shared: &Shared) -> Vec<Prose> {
 }
 
 fn steering(sheet: &Sheet, shared: &Shared) -> Vec<Prose> {
-    let Matter::Steer { operation, what, steer, .. } = &sheet.matter else { return Vec::new() };
+    let Matter::Steer { operation, what, steer, takes_over, .. } = &sheet.matter else { return Vec::new() };
     let mut said = vec![
         Prose::heading(capital(&text::line(what))),
         Prose::plain(steer.sentence()),
@@ -173,8 +181,14 @@ fn steering(sheet: &Sheet, shared: &Shared) -> Vec<Prose> {
             said.push(Prose::warning(text::line(&format!("{} has it in hand {health}", owner.who))));
         }
     }
+    if *takes_over {
+        said.push(Prose::plain(
+            "It is of another home: the ledger is asked first, and who works on it is named and left alone.",
+        ));
+    }
     if sheet.wants_reason() {
-        said.push(Prose::warning(format!("Say what you did by hand first: {}", shared.key(SHEET, "reason"))));
+        let what = if *steer == Steer::Close { "what you did by hand" } else { "why you take it over" };
+        said.push(Prose::warning(format!("Say {what} first: {}", shared.key(SHEET, "reason"))));
     }
     said.push(Prose::muted(tier(sheet.danger())));
     said

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use crate::app::act::Order;
 use crate::app::command::{self, Action, Command, DialogAction, Motion, SheetAction};
 use crate::app::effect::Effect;
 use crate::app::interlock::REPEAT_MS;
@@ -34,6 +35,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         model.revision += 1;
     }
     effects.extend(model.watch());
+    effects.extend(model.visit_record());
     effects
 }
 
@@ -55,6 +57,10 @@ impl Model {
             Fact::Answered { number, answer } => return (self.answered(number, answer), Vec::new()),
             Fact::OperationsAdvanced(snapshot) => return (true, self.operations_advanced(&snapshot)),
             Fact::OrderFailed { operation, why } => self.order_failed(operation, &why),
+            Fact::RecordRead(read) => {
+                self.shared.operations.shared_record.observe(&read, self.shared.now);
+                self.settle();
+            }
             Fact::Drawn => {
                 self.drawn();
                 return (false, Vec::new());
@@ -114,6 +120,7 @@ impl Model {
             }
             Action::Refresh => {
                 self.tell("asked again".to_owned());
+                self.visits_record = false;
                 let fleet = self.shared.fleet.workspaces().iter();
                 let fleet = fleet.map(|watched| Feed::Fleet(watched.snapshot.workspace.name.clone()));
                 return self.watched.iter().cloned().chain(fleet).map(Effect::Refresh).collect();
@@ -135,6 +142,18 @@ impl Model {
             }
         }
         Vec::new()
+    }
+
+    /// Reads the shared record when a screen that shows it is come to, and no more: each look keeps a warehouse awake.
+    fn visit_record(&mut self) -> Option<Effect> {
+        let operations = &mut self.shared.operations;
+        let shown = matches!(self.screens.last(), Some(Screen::Audit(_) | Screen::Operations(_)));
+        let visits = std::mem::replace(&mut self.visits_record, shown && operations.ledger.configured);
+        if visits || !self.visits_record {
+            return None;
+        }
+        operations.shared_record.reading = true;
+        Some(Effect::Act(Order::ReadRecord { verify: false }))
     }
 
     /// Hands an action to the visible screen and follows the steps that it answers.

@@ -40,6 +40,13 @@ pub enum Refusal {
     },
     /// The person must say why.
     NoReason,
+    /// The principal that would act lacks a right, surely.
+    Lacks {
+        /// Who it is. From outside.
+        who: String,
+        /// What is missing: `CAN_MANAGE_RUN on job 11`.
+        needed: String,
+    },
     /// Another operation on the same subject is not over.
     InHand {
         /// That operation.
@@ -108,6 +115,7 @@ impl fmt::Display for Refusal {
             }
             Self::Off { off } => write!(f, "{off}"),
             Self::NoReason => f.write_str("a reason is needed"),
+            Self::Lacks { who, needed } => write!(f, "{who} lacks {needed}"),
             Self::InHand { operation, kind } => write!(f, "operation {operation} ({}) is not over", kind.words()),
             Self::RunIsOver { run, state } => write!(f, "run {run} is over: {state}"),
             Self::RunIsActive { run, state } => write!(f, "run {run} is not over: {state}"),
@@ -137,6 +145,7 @@ impl Refusal {
             Self::NoLedger { .. } => Some("Configure [ledger] in the fleet's file."),
             Self::Off { off } => Some(off.hint()),
             Self::NoReason => Some("Say why; it is kept with the operation."),
+            Self::Lacks { .. } => Some("Whoever manages the object can grant it."),
             Self::InHand { .. } => Some("Let it end, or abort it."),
             Self::RunIsActive { .. } => Some("Wait until it is over, or cancel it."),
             Self::WouldBeSkipped { .. } => Some("Wait for a run to end, or cancel one."),

@@ -359,6 +359,7 @@ impl Feeder for Supply<'_> {
             Order::Prepare(ask) => Fact::Answered { number: ask.number, answer: Answer::Unread(why) },
             Order::Begin { plan, .. } => Fact::OrderFailed { operation: plan.id, why },
             Order::Steer { operation, .. } => Fact::OrderFailed { operation, why },
+            Order::ReadRecord { .. } => Fact::RecordRead(Err(why)),
         };
         // A full queue is no place for it; the dialog goes on waiting, and can be left.
         let PollerOptions { clock, out, .. } = &self.options;

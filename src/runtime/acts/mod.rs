@@ -4,6 +4,7 @@
 //! One task owns the [`Operator`] and the journal. The console speaks to it in [`Order`]s and hears of it in facts.
 
 mod follow;
+mod page;
 mod prepare;
 mod rights;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 pub use self::follow::Book;
 pub use self::prepare::Shop;
 use crate::app::act::{Answer, Ask, Order, Steer};
+use crate::app::record::RecordPage;
 use crate::app::{Fact, Message};
 use crate::domain::clock::Clock;
 use crate::operations::engine::Request;
@@ -78,8 +80,19 @@ impl Acts {
         let (orders, waiting) = mpsc::channel(WAITING);
         let tasks = TaskTracker::new();
         let Parts { operator, shop, courier, no_ledger, actor, clock, out } = parts;
-        let (preparing, asking) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let hands = Hands { operator, shop, courier, no_ledger, actor, clock, out, preparing, asking, told: None };
+        let hands = Hands {
+            operator,
+            shop,
+            courier,
+            no_ledger,
+            actor,
+            clock,
+            out,
+            preparing: FuturesUnordered::new(),
+            asking: FuturesUnordered::new(),
+            reading: FuturesUnordered::new(),
+            told: None,
+        };
         tasks.spawn(hands.work(waiting));
         tasks.close();
         Self { orders, tasks }
@@ -108,6 +121,8 @@ struct Hands<J> {
     actor: Actor,
     /// Operations that are to be steered, and of which the ledger is asked first whether another home has gone on with them.
     asking: FuturesUnordered<BoxFuture<'static, Asked>>,
+    /// Looks at the shared record for the screen.
+    reading: FuturesUnordered<BoxFuture<'static, Result<Arc<RecordPage>, String>>>,
     told: Option<follow::Told>,
 }
 
@@ -135,6 +150,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
                 Some((number, answer)) = self.preparing.next(), if !self.preparing.is_empty() => {
                     self.say(Fact::Answered { number, answer }).await;
                 }
+                Some(read) = self.reading.next(), if !self.reading.is_empty() => self.say(Fact::RecordRead(read)).await,
                 Some(asked) = self.asking.next(), if !self.asking.is_empty() => self.answered(asked).await,
                 came = self.courier.next(now) => {
                     for happened in self.courier.take(came, &mut self.operator, self.clock.now()) {
@@ -159,6 +175,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
             Order::Prepare(ask) => self.prepare(ask).await,
             Order::Begin { plan, how } => self.begin(*plan, &how).await,
             Order::Steer { operation, steer, reason } => self.steer(operation, steer, reason).await,
+            Order::ReadRecord { verify } => self.read_record(verify).await,
         }
     }
 
@@ -173,6 +190,19 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
             Err(error) => {
                 let answer = Answer::Unread(chain(&error));
                 self.say(Fact::Answered { number, answer }).await;
+            }
+        }
+    }
+
+    async fn read_record(&mut self, verify: bool) {
+        match self.courier.ledger().cloned() {
+            Some(ledger) => self.reading.push(Box::pin(async move {
+                let read = page::read(&ledger, verify).await;
+                read.map(Arc::new).map_err(|trouble| trouble.message)
+            })),
+            None => {
+                let why = self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned());
+                self.say(Fact::RecordRead(Err(why))).await;
             }
         }
     }

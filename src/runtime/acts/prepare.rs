@@ -7,20 +7,23 @@ use futures::future::join;
 use tokio::sync::Mutex;
 
 use super::rights::rights;
-use crate::app::act::{Answer, Ask, Declined, Preview, Wish};
+use crate::app::act::{Answer, Ask, Declined, Preview, Rights, Wish};
 use crate::config::Config;
 use crate::databricks::{Client, Error, RunsQuery};
 use crate::domain::Instant;
+use crate::domain::authority::Verdict;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
 use crate::domain::ids::WorkspaceName;
-use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind};
+use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind, Sla};
 use crate::domain::job::{Job, Parameter};
 use crate::domain::pipeline::Pipeline;
 use crate::domain::proof::{Feature, Off, Proof, Subject, off};
 use crate::domain::request::Lane;
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::status::Status;
+use crate::domain::text;
+use crate::domain::units::duration;
 use crate::domain::workspace::Workspace;
 use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
@@ -53,6 +56,14 @@ struct Told {
     parameters: Vec<Parameter>,
     effects: Vec<String>,
     warnings: Vec<String>,
+}
+
+impl Told {
+    /// With what was promised of the target.
+    fn promising(mut self, promise: Option<String>) -> Self {
+        self.effects.extend(promise);
+        self
+    }
 }
 
 impl Shop {
@@ -134,7 +145,14 @@ impl Shop {
         let (planned, rights) = join(self.plan(client, planning, &ask.wish), rights).await;
         match planned {
             Err(error) => Answer::Unread(said(&error)),
-            Ok((Err(refusals), _)) => Answer::Refused(Declined { refusals, rights: Some(rights) }),
+            Ok((Err(mut refusals), _)) => {
+                refusals.extend(lacking(&rights));
+                Answer::Refused(Declined { refusals, rights: Some(rights) })
+            }
+            Ok((Ok(_), _)) if rights.verdict == Verdict::Refused => {
+                let refusals = lacking(&rights).into_iter().collect();
+                Answer::Refused(Declined { refusals, rights: Some(rights) })
+            }
             Ok((Ok(plan), told)) => {
                 let Told { parameters, effects, warnings } = told;
                 Answer::Ready(Box::new(Preview { plan, parameters, effects, warnings, rights, approved_by: None }))
@@ -155,30 +173,38 @@ impl Shop {
                 let (job, active_runs) = (job?, active?.len());
                 let planning = self.on(planning, ObjectKind::Job, &job.id.to_string(), &job.name, &job.tags);
                 let order = run_now::Order { job: &job, active_runs, parameters: parameters.clone(), only: Vec::new() };
-                (run_now::plan(&planning, &order), of_run_now(&job, active_runs))
+                let promise = self.promise(&planning, ObjectKind::Job, &job.id.to_string(), &job.name, &job.tags);
+                (run_now::plan(&planning, &order), of_run_now(&job, active_runs).promising(promise))
             }
             Wish::Cancel { run, .. } => {
                 let (run, job) = with_job(client, *run).await?;
                 let planning = self.on_run(planning, &run, job.as_ref());
-                (cancel::plan(&planning, &run), of_cancel(&run))
+                let promise = self.promise_of_run(&planning, &run, job.as_ref());
+                (cancel::plan(&planning, &run), of_cancel(&run).promising(promise))
             }
             Wish::Repair { run, task, .. } => {
                 let (run, job) = with_job(client, *run).await?;
                 let planning = self.on_run(planning, &run, job.as_ref());
                 let tasks: Vec<String> = task.iter().cloned().collect();
                 let order = repair::Order { run: &run, dependents: task.is_some(), tasks };
-                (repair::plan(&planning, &order), of_repair(&run, job.as_ref(), task.as_deref()))
+                let promise = self.promise_of_run(&planning, &run, job.as_ref());
+                let told = of_repair(&run, job.as_ref(), task.as_deref()).promising(promise);
+                (repair::plan(&planning, &order), told)
             }
             Wish::Start { pipeline } => {
                 let found = client.pipeline(pipeline).await?;
                 let planning = self.on(planning, ObjectKind::Pipeline, found.id.as_str(), &found.name, &found.tags);
                 let order = pipeline::Start { pipeline: &found, validate_only: false, tables: Vec::new() };
-                (pipeline::start(&planning, &order), of_start(&found))
+                let promise =
+                    self.promise(&planning, ObjectKind::Pipeline, found.id.as_str(), &found.name, &found.tags);
+                (pipeline::start(&planning, &order), of_start(&found).promising(promise))
             }
             Wish::Stop { pipeline } => {
                 let found = client.pipeline(pipeline).await?;
                 let planning = self.on(planning, ObjectKind::Pipeline, found.id.as_str(), &found.name, &found.tags);
-                (pipeline::stop(&planning, &found), of_stop(&found))
+                let promise =
+                    self.promise(&planning, ObjectKind::Pipeline, found.id.as_str(), &found.name, &found.tags);
+                (pipeline::stop(&planning, &found), of_stop(&found).promising(promise))
             }
         })
     }
@@ -197,6 +223,23 @@ impl Shop {
         Planning { now, observed_at: now, product, ..planning }
     }
 
+    /// What the fleet promises of an object, which the act may keep or break.
+    fn promise(
+        &self,
+        planning: &Planning<'_>,
+        kind: ObjectKind,
+        id: &str,
+        name: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Option<String> {
+        self.inventory.classify(planning.workspace, ObjectFacts { kind, id, name, tags }).sla.map(|sla| promised(&sla))
+    }
+
+    fn promise_of_run(&self, planning: &Planning<'_>, run: &Run, job: Option<&Job>) -> Option<String> {
+        let job = job?;
+        self.promise(planning, ObjectKind::Job, &run.job.to_string(), &job.name, &job.tags)
+    }
+
     fn on_run<'a>(&self, planning: Planning<'a>, run: &Run, job: Option<&Job>) -> Planning<'a> {
         let none = BTreeMap::new();
         let (name, tags) = job.map_or((&run.name, &none), |job| (&job.name, &job.tags));
@@ -212,6 +255,27 @@ async fn with_job(client: &Client, run: crate::domain::ids::RunId) -> Result<(Ru
         Err(error) if error.is_not_found() => Ok((run, None)),
         Err(error) => Err(error),
     }
+}
+
+/// A promise in words.
+fn promised(sla: &Sla) -> String {
+    match sla {
+        Sla::Finish { within_s, by } => {
+            let within = within_s.map(|s| format!("within {} of its planned start", duration(s.saturating_mul(1_000))));
+            let by = by.map(|by| format!("by {} {}", by.time.format("%H:%M"), by.zone));
+            let bounds: Vec<String> = within.into_iter().chain(by).collect();
+            format!("Promised: it ends {}.", bounds.join(" and "))
+        }
+        Sla::Freshness { max_age_s } => {
+            format!("Promised: its data is never older than {}.", duration(max_age_s.saturating_mul(1_000)))
+        }
+    }
+}
+
+/// That the credential surely lacks a right; what nobody can tell before is left to the platform.
+fn lacking(rights: &Rights) -> Option<Refusal> {
+    let Rights { who, needed, verdict } = rights;
+    (*verdict == Verdict::Refused).then(|| Refusal::Lacks { who: text::line(who), needed: text::line(needed) })
 }
 
 fn said(error: &Error) -> String {

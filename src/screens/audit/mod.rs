@@ -7,6 +7,7 @@ pub mod view;
 
 pub use state::State;
 
+use crate::app::audit_export::Form;
 use crate::app::command::{self, Command, here};
 use crate::screens::Spec;
 
@@ -17,15 +18,17 @@ pub enum Action {
     OnlyDeeds,
     /// Go to the operation.
     Follow,
+    /// Compare all of the ledger that was sealed with what is there.
+    Verify,
     /// Write what is shown to a file.
-    Export,
+    Export(Form),
 }
 
 const fn action(action: Action) -> command::Action {
     command::Action::Audit(action)
 }
 
-static COMMANDS: [Command; 3] = [
+static COMMANDS: [Command; 6] = [
     here(
         "only-deeds",
         "only deeds",
@@ -33,7 +36,20 @@ static COMMANDS: [Command; 3] = [
         action(Action::OnlyDeeds),
     ),
     here("operation", "operation", "Go to the operation that the entry belongs to.", action(Action::Follow)),
-    here("export", "export", "Write what is shown to a CSV file.", action(Action::Export)),
+    here(
+        "verify",
+        "verify",
+        "Compare all of the ledger that was sealed with what is there; name what was changed.",
+        action(Action::Verify),
+    ),
+    here("export", "export", "Write what is shown to a CSV file.", action(Action::Export(Form::Csv))),
+    here("export-json", "as JSON", "Write what is shown to a JSON file.", action(Action::Export(Form::Json))),
+    here(
+        "export-report",
+        "as report",
+        "Write what is shown to a Markdown report.",
+        action(Action::Export(Form::Markdown)),
+    ),
 ];
 
 /// The line of the registry.
@@ -41,9 +57,9 @@ pub static SPEC: Spec = Spec {
     context: "audit",
     title: "Audit",
     commands: &COMMANDS,
-    footer: &["back", "open", "filter", "only-deeds", "operation", "export", "copy"],
+    footer: &["back", "open", "filter", "only-deeds", "operation", "verify", "export", "export-report", "copy"],
     sorts: false,
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,10 +1,10 @@
 //! How the Audit screen answers.
 
-use crate::app::audit;
-use crate::app::command::{Action, Motion};
+use crate::app::act::Order;
+use crate::app::audit_export::{Form, export};
+use crate::app::command::Action;
 use crate::app::copy::Copyable;
 use crate::app::effect::Effect;
-use crate::app::list::moved;
 use crate::app::model::Shared;
 use crate::screens::audit::{Action as Here, SPEC, State};
 use crate::screens::{Page, Spec, Step, Target};
@@ -18,65 +18,73 @@ impl Page for State {
         if !frozen {
             self.arrange(shared);
         }
-        self.scroll = self.scroll.min(self.reach(shared).0);
+        let text = self.prose(shared);
+        self.list.settle(&text, shared);
     }
 
     fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step> {
         match action {
-            Action::Move(motion) if self.zoomed => self.go(motion, shared),
-            Action::Move(motion) => self.select(moved(self.index, self.rows.len(), motion, shared.page_rows())),
-            Action::Open => self.zoomed = !self.zoomed && self.entry(shared).is_some(),
+            Action::Move(motion) => {
+                let text = if self.is_zoomed() { self.prose(shared) } else { Vec::new() };
+                self.list.go(motion, &text, shared);
+            }
+            Action::Open => self.list.zoom(),
             Action::Audit(Here::OnlyDeeds) => {
                 self.only_deeds = !self.only_deeds;
                 self.arrange(shared);
             }
             Action::Audit(Here::Follow) => {
-                let target = self.rows.get(self.index).map(|row| Target::Operation(row.operation));
-                return target.map(Step::Open).into_iter().collect();
+                let operation = self.entry(shared).and_then(|known| known.operation());
+                let target = operation.map(|operation| Target::Operation(operation.record.id));
+                let none = || Step::Tell("its operation is not among those that are known here".to_owned());
+                return vec![target.map_or_else(none, Step::Open)];
             }
-            Action::Audit(Here::Export) => return self.export(shared),
+            Action::Audit(Here::Verify) => {
+                if !shared.operations.ledger.configured {
+                    return vec![Step::Tell(
+                        "there is no ledger to verify; journals here are checked as they are read".to_owned(),
+                    )];
+                }
+                let order = Step::Order(Effect::Act(Order::ReadRecord { verify: true }));
+                return vec![Step::Tell("comparing all that was sealed with what is there".to_owned()), order];
+            }
+            Action::Audit(Here::Export(form)) => return self.export(form, shared),
             _ => {}
         }
         Vec::new()
     }
 
     fn back(&mut self, _shared: &Shared) -> bool {
-        std::mem::take(&mut self.zoomed)
+        self.list.leave()
     }
 
     fn filter(&self) -> Option<&str> {
-        Some(&self.filter)
+        Some(self.list.filter())
     }
 
     fn set_filter(&mut self, text: &str, shared: &Shared) {
-        text.clone_into(&mut self.filter);
-        self.zoomed = false;
+        self.list.set_filter(text);
         self.arrange(shared);
     }
 
     fn copies(&self, shared: &Shared) -> Vec<Copyable> {
         let Some(known) = self.entry(shared) else { return Vec::new() };
-        let mut copies = vec![Copyable::id(known.recorded.event_id)];
-        copies.extend(Copyable::json(known.recorded));
+        let mut copies = vec![Copyable::id(known.id())];
+        match known {
+            crate::app::audit::Known::Journal { recorded, .. } => copies.extend(Copyable::json(recorded)),
+            crate::app::audit::Known::Row(row, _) => copies.extend(Copyable::json(row)),
+        }
         copies
     }
 }
 
 impl State {
-    fn go(&mut self, motion: Motion, shared: &Shared) {
-        let (furthest, page) = self.reach(shared);
-        match motion {
-            Motion::Left => self.select(moved(self.index, self.rows.len(), Motion::Up, 1)),
-            Motion::Right => self.select(moved(self.index, self.rows.len(), Motion::Down, 1)),
-            _ => self.scroll = moved(self.scroll, furthest + 1, motion, page.saturating_sub(1)),
-        }
-    }
-
-    fn export(&self, shared: &Shared) -> Vec<Step> {
-        if self.rows.is_empty() {
+    fn export(&self, form: Form, shared: &Shared) -> Vec<Step> {
+        if self.list.rows().is_empty() {
             return vec![Step::Tell("there is nothing to export".to_owned())];
         }
-        let name = format!("audit-{}.csv", shared.now.format("%Y%m%dT%H%M%S%3fZ"));
-        vec![Step::Order(Effect::Export { name, text: audit::csv(&self.rows, &shared.operations) })]
+        let name = format!("audit-{}.{}", shared.now.format("%Y%m%dT%H%M%S%3fZ"), form.extension());
+        let text = export(form, self.list.rows(), &shared.operations, shared.now);
+        vec![Step::Order(Effect::Export { name, text })]
     }
 }

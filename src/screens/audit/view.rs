@@ -6,9 +6,11 @@ use ratatui::text::{Line, Span, Text};
 
 use super::State;
 use crate::app::audit::{Known, flaw};
+use crate::app::browse::text_place;
 use crate::app::model::Shared;
+use crate::app::operations::OwnerHealth;
 use crate::domain::text as outside;
-use crate::domain::units::moment;
+use crate::domain::units::{moment, time};
 use crate::domain::workspace::Environment;
 use crate::keymap::GLOBAL;
 use crate::operations::journal::Event;
@@ -38,30 +40,45 @@ struct Row {
     detail: String,
     /// Whether the ledger has it, where there is one.
     in_ledger: Option<bool>,
+    /// Whether it is of another home.
+    elsewhere: bool,
     altered: bool,
 }
 
 impl Row {
     fn of(known: &Known<'_>, shared: &Shared, look: &Look<'_>) -> Self {
-        let (entry, plan) = (known.recorded, known.operation.plan());
-        let role = match &entry.event {
-            Event::Stuck { .. } | Event::Failed { .. } => Role::Danger,
-            Event::Unknown { .. } | Event::Paused { .. } | Event::AbortAsked { .. } | Event::AbortRefused { .. } => {
-                Role::Warning
+        let plan = known.plan();
+        let role = match known {
+            Known::Journal { recorded, .. } => match &recorded.event {
+                Event::Stuck { .. } | Event::Failed { .. } => Role::Danger,
+                Event::Unknown { .. }
+                | Event::Paused { .. }
+                | Event::AbortAsked { .. }
+                | Event::AbortRefused { .. }
+                | Event::TakenUp { .. } => Role::Warning,
+                _ => Role::Text,
+            },
+            Known::Row(..) => Role::Text,
+        };
+        let elsewhere = match known {
+            Known::Journal { operation, .. } => {
+                let owner = operation.record.owner.as_ref();
+                owner.is_some_and(|owner| owner.health == OwnerHealth::Elsewhere)
             }
-            _ => Role::Text,
+            Known::Row(..) => true,
         };
         Self {
-            time: moment(entry.at, look.now, look.zone),
+            time: moment(known.at(), look.now, look.zone),
             environment: plan.map(|plan| plan.subject.environment),
-            actor: outside::line(&entry.actor.to_string()),
-            event: entry.event.name().replace('_', " "),
+            actor: outside::line(known.who()),
+            event: outside::line(&known.event()),
             role,
             what: plan.map_or_else(String::new, |plan| plan.kind.words().to_owned()),
-            name: plan.map_or_else(|| entry.op_id.to_string(), |plan| outside::line(&plan.subject.name)),
-            detail: outside::line(&entry.event.detail()),
+            name: outside::line(&known.name()),
+            detail: outside::line(&known.detail()),
             in_ledger: shared.operations.ledger.configured.then(|| known.is_in_ledger()),
-            altered: flaw(&known.operation.record).is_some(),
+            elsewhere,
+            altered: known.flaw().is_some(),
         }
     }
 }
@@ -103,6 +120,7 @@ const fn column(header: &'static str, width: Width, drop: u8, cell: Cell) -> Col
 fn record(row: &Row, look: &Look<'_>, _: u16) -> Line<'static> {
     let glyphs = look.glyphs();
     let (role, words) = match (row.altered, row.in_ledger) {
+        (false, _) if row.elsewhere => (Role::Muted, format!("{} others", glyphs.ok)),
         (true, _) => (Role::Danger, format!("{} altered", glyphs.failed)),
         (false, Some(true)) => (Role::Muted, format!("{} ledger", glyphs.ok)),
         (false, Some(false)) => (Role::Warning, format!("{} local", glyphs.queued)),
@@ -118,26 +136,27 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
     let [title, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     bar(state, shared, look).draw(look, frame, title);
     if state.is_zoomed() && state.entry(shared).is_some() {
-        let text = State::place(shared);
+        let text = text_place(shared);
         let height = text.height.min(rest.height);
         let text = Rect { x: area.x + text.x, y: area.y + text.y, width: text.width, height };
-        prose::draw(frame, text, &state.prose(shared), state.scroll(), look);
+        prose::draw(frame, text, &state.prose(shared), state.list().scroll(), look);
         return;
     }
-    if state.rows().is_empty() {
+    if state.list().rows().is_empty() {
         teach::draw(&nothing(state, shared), look, frame, rest);
         return;
     }
     let rows = if area.height >= TALL { DETAIL_ROWS.0 } else { DETAIL_ROWS.1 };
     let [table, rule, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(1), Constraint::Length(rows)]).areas(rest);
-    let visible = scroll::window(state.rows().len(), state.index(), usize::from(table.height.saturating_sub(1)));
-    let known = state.rows()[visible.clone()].iter().filter_map(|entry| entry.known(&shared.operations));
+    let visible =
+        scroll::window(state.list().rows().len(), state.list().index(), usize::from(table.height.saturating_sub(1)));
+    let known = state.list().rows()[visible.clone()].iter().filter_map(|entry| entry.known(&shared.operations));
     let built: Vec<Row> = known.map(|known| Row::of(&known, shared, look)).collect();
     let rows = Rows {
-        len: state.rows().len(),
+        len: state.list().rows().len(),
         at: &|index| built.get(index.checked_sub(visible.start)?),
-        selected: Some(state.index()),
+        selected: Some(state.list().index()),
         stale: |_| false,
     };
     Table { columns: &COLUMNS, sort: None, focused: true }.draw(frame, table, &rows, look);
@@ -150,15 +169,16 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
 /// The title line: how many entries, whether they are whole, what the ledger has.
 fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     let operations = &shared.operations;
-    let all: usize = operations.newest_first().map(|operation| operation.record.journal.len()).sum();
-    let shown = state.rows().len();
+    let all = state.total();
+    let shown = state.list().rows().len();
     let total = |count: usize| thousands(u64::try_from(count).unwrap_or(u64::MAX));
     let total = if shown == all {
         format!("{} entries", total(all))
     } else {
         format!("{} of {} entries", total(shown), total(all))
     };
-    let altered = operations.newest_first().filter(|operation| flaw(&operation.record).is_some()).count();
+    let forged = operations.shared_record.page.iter().flat_map(|page| &page.rows).filter(|row| !row.holds).count();
+    let altered = operations.newest_first().filter(|operation| flaw(&operation.record).is_some()).count() + forged;
     let glyphs = look.glyphs();
     let verdict = if altered > 0 {
         look.span(Role::Danger, format!("{} {altered} altered", glyphs.failed))
@@ -170,29 +190,55 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
         Part::fixed([Span::raw(total)]),
         Part::dropped(1, [verdict]),
     ];
-    let ledger = &operations.ledger;
-    let words = match (ledger.configured, ledger.waiting) {
-        (false, _) => look.span(Role::Muted, "no ledger: this machine's journal"),
-        (true, 0) => look.span(Role::Muted, "the ledger has everything"),
-        (true, waiting) => look.span(Role::Warning, format!("{waiting} rows wait for the ledger")),
-    };
-    let mut right = vec![Part::dropped(3, [words])];
+    let mut right = vec![Part::dropped(3, [ledger(shared, look)])];
+    right.extend(proof(shared, look).map(|span| Part::dropped(2, [span])));
     if state.only_deeds() {
         right.push(Part::dropped(2, [look.span(Role::Matched, "only deeds")]));
     }
-    if !state.filter_text().is_empty() {
-        let filter = outside::line(state.filter_text());
+    if !state.list().filter().is_empty() {
+        let filter = outside::line(state.list().filter());
         right.push(Part::fixed([look.span(Role::Muted, "filter "), look.span(Role::Matched, filter)]));
     }
     Bar { left, right }
 }
 
+/// How the ledger keeps up, and when it was read.
+fn ledger(shared: &Shared, look: &Look<'_>) -> Span<'static> {
+    let (ledger, record) = (&shared.operations.ledger, &shared.operations.shared_record);
+    if !ledger.configured {
+        return look.span(Role::Muted, "no ledger: this machine's journal");
+    }
+    if let Some(why) = record.trouble.as_ref().or(ledger.trouble.as_ref()) {
+        return look.span(Role::Warning, format!("ledger: {}", outside::line(why)));
+    }
+    if ledger.waiting > 0 {
+        return look.span(Role::Warning, format!("{} rows wait for the ledger", ledger.waiting));
+    }
+    match record.read_at {
+        _ if record.reading => look.span(Role::Muted, "reading the ledger"),
+        Some(at) => look.span(Role::Muted, format!("ledger read {}", time(at, look.zone))),
+        None => look.span(Role::Muted, "the ledger has everything"),
+    }
+}
+
+/// What the last verification of the ledger found; none without one.
+fn proof(shared: &Shared, look: &Look<'_>) -> Option<Span<'static>> {
+    let proof = shared.operations.shared_record.page.as_ref()?.proof.as_ref()?;
+    let (glyphs, at) = (look.glyphs(), time(proof.at, look.zone));
+    Some(match proof.findings.len() {
+        0 => look.span(Role::Ok, format!("{} verified {at}", glyphs.ok)),
+        count => look.span(Role::Danger, format!("{} {count} findings {at}", glyphs.failed)),
+    })
+}
+
 /// Why there is no entry to show.
 fn nothing(state: &State, shared: &Shared) -> Vec<String> {
-    if !state.filter_text().is_empty() {
+    if !state.list().filter().is_empty() {
         return vec![
-            format!("No entry holds \"{}\".", outside::line(state.filter_text())),
+            format!("No entry holds \"{}\".", outside::line(state.list().filter())),
             format!("{} shows everything again.", shared.key(GLOBAL, "back")),
+            "Words are looked for everywhere; who:, what: and on: on one side; since: and until: take 2h, 3d or a day."
+                .to_owned(),
         ];
     }
     if !shared.operations.read {

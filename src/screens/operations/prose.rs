@@ -41,8 +41,12 @@ fn hands(operation: &Operation, shared: &Shared) -> Vec<Prose> {
     let mut said = Vec::new();
     if let Some(owner) = &record.owner {
         let health = owner.health.word();
-        let words = format!("in the hands of {} since {} {health}", owner.who, time(owner.since, shared.zone));
-        let sound = matches!(owner.health, OwnerHealth::Us | OwnerHealth::Alive);
+        let since = time(owner.since, shared.zone);
+        let words = match owner.health {
+            OwnerHealth::Elsewhere => format!("of another home: {} wrote its newest entry at {since}", owner.who),
+            _ => format!("in the hands of {} since {since} {health}", owner.who),
+        };
+        let sound = matches!(owner.health, OwnerHealth::Us | OwnerHealth::Alive | OwnerHealth::Elsewhere);
         let words = text::line(words.trim_end());
         said.push(if sound { Prose::plain(words) } else { Prose::warning(words) });
     } else if !record.is_over {

@@ -142,20 +142,20 @@ fn the_cursor_holds_on_to_its_operation_while_others_come() {
     let mut console = opened(120, 40);
     console.advance(journals());
     console.press("j");
-    let held = state(&console).rows()[1];
+    let held = state(&console).list().rows()[1];
     let mut more = journals();
     more.push(record(&run_now(9, "dev"), &[approved()]));
     console.advance(more);
-    assert_eq!((state(&console).index(), state(&console).rows()[2]), (2, held));
+    assert_eq!((state(&console).list().index(), state(&console).list().rows()[2]), (2, held));
 }
 
 #[test]
 fn only_what_is_in_flight_is_shown_on_wish() {
     let mut console = opened(120, 40);
     console.advance(journals());
-    assert_eq!((state(&console).rows().len(), console.model.shared.operations.in_flight()), (4, 3));
+    assert_eq!((state(&console).list().rows().len(), console.model.shared.operations.in_flight()), (4, 3));
     console.press("f");
-    assert_eq!(state(&console).rows().len(), 3);
+    assert_eq!(state(&console).list().rows().len(), 3);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn an_abort_is_asked_for_and_confirmed_like_any_act() {
     let [Effect::Act(Order::Steer { operation, steer: Steer::Abort, reason: None })] = effects.as_slice() else {
         panic!("{effects:?}")
     };
-    assert_eq!(*operation, state(&console).rows()[2]);
+    assert_eq!(*operation, state(&console).list().rows()[2]);
 }
 
 #[test]
@@ -226,4 +226,29 @@ fn what_is_off_for_production_stands_in_the_title() {
     console.happens(Fact::OperationsAdvanced(Arc::new(OperationsSnapshot { off, ..OperationsSnapshot::default() })));
     let shown = screen(&console);
     assert!(shown.contains("off: acts of tiers 3 and 4: ledger-tables failed"), "{shown}");
+}
+
+#[test]
+fn an_operation_of_another_home_is_listed_as_such_and_taken_over_with_a_reason_only() {
+    use crate::screens::audit::tests::{page, with_ledger};
+    let mut console = opened(120, 40);
+    with_ledger(&mut console, journals().split_off(1));
+    console.happens(crate::app::Fact::RecordRead(Ok(page(None))));
+    assert_eq!(state(&console).list().rows().len(), 4);
+    assert_eq!(console.model.shared.operations.in_flight(), 3, "what others do is not counted as ours");
+    console.press("G +");
+    console.read();
+    console.now += TimeDelta::seconds(1);
+    assert!(console.press("y").is_empty(), "why?");
+    console.press("m");
+    console.type_text("ana is away");
+    console.press("enter");
+    console.read();
+    console.now += TimeDelta::seconds(1);
+    let effects = console.press("y");
+    let [Effect::Act(Order::Steer { steer: Steer::Resume, reason: Some(reason), operation })] = effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((reason.as_str(), Some(operation)), ("ana is away", state(&console).list().rows().last()));
 }

@@ -1,9 +1,8 @@
 //! How the Operations screen answers.
 
 use crate::app::act::Steer;
-use crate::app::command::{Action, Motion};
+use crate::app::command::Action;
 use crate::app::copy::Copyable;
-use crate::app::list::moved;
 use crate::app::model::Shared;
 use crate::app::operations::OwnerHealth;
 use crate::domain::ids::WorkspaceName;
@@ -20,17 +19,17 @@ impl Page for State {
         if !frozen {
             self.arrange(shared);
         }
-        self.scroll = self.scroll.min(self.reach(shared).0);
+        let text = self.prose(shared);
+        self.list.settle(&text, shared);
     }
 
     fn perform(&mut self, action: Action, shared: &Shared) -> Vec<Step> {
         match action {
-            Action::Move(motion) if self.zoomed => self.go(motion, shared),
-            Action::Move(motion) => self.select(moved(self.index, self.rows.len(), motion, shared.page_rows())),
-            Action::Open => {
-                self.select(self.index);
-                self.zoomed = !self.zoomed && self.operation(shared).is_some();
+            Action::Move(motion) => {
+                let text = if self.is_zoomed() { self.prose(shared) } else { Vec::new() };
+                self.list.go(motion, &text, shared);
             }
+            Action::Open => self.list.zoom(),
             Action::Operations(Here::OnlyOpen) => {
                 self.only_open = !self.only_open;
                 self.arrange(shared);
@@ -42,16 +41,15 @@ impl Page for State {
     }
 
     fn back(&mut self, _shared: &Shared) -> bool {
-        std::mem::take(&mut self.zoomed)
+        self.list.leave()
     }
 
     fn filter(&self) -> Option<&str> {
-        Some(&self.filter)
+        Some(self.list.filter())
     }
 
     fn set_filter(&mut self, text: &str, shared: &Shared) {
-        text.clone_into(&mut self.filter);
-        self.zoomed = false;
+        self.list.set_filter(text);
         self.arrange(shared);
     }
 
@@ -70,15 +68,6 @@ impl Page for State {
 }
 
 impl State {
-    fn go(&mut self, motion: Motion, shared: &Shared) {
-        let (furthest, page) = self.reach(shared);
-        match motion {
-            Motion::Left => self.select(moved(self.index, self.rows.len(), Motion::Up, 1)),
-            Motion::Right => self.select(moved(self.index, self.rows.len(), Motion::Down, 1)),
-            _ => self.scroll = moved(self.scroll, furthest + 1, motion, page.saturating_sub(1)),
-        }
-    }
-
     /// Asks for another course, or tells why there is none.
     fn steer(&mut self, steer: Steer, shared: &Shared) -> Vec<Step> {
         let Some(operation) = self.operation(shared) else { return Vec::new() };
@@ -105,7 +94,7 @@ impl State {
         match why {
             Some(why) => vec![Step::Tell(crate::domain::text::line(&why))],
             None => {
-                self.select(self.index);
+                self.list.hold(self.list.index());
                 vec![Step::Steer(id, steer)]
             }
         }

@@ -5,6 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span, Text};
 
 use super::State;
+use crate::app::browse::text_place;
 use crate::app::model::Shared;
 use crate::app::operations::Operation;
 use crate::domain::text as outside;
@@ -140,29 +141,30 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         && let Some(operation) = state.operation(shared)
     {
         closely(operation, look).draw(look, frame, title);
-        let text = State::place(shared);
+        let text = text_place(shared);
         let text =
             Rect { x: area.x + text.x, y: area.y + text.y, width: text.width, height: text.height.min(rest.height) };
-        prose::draw(frame, text, &state.prose(shared), state.scroll(), look);
+        prose::draw(frame, text, &state.prose(shared), state.list().scroll(), look);
         return;
     }
     bar(state, shared, look).draw(look, frame, title);
-    if state.rows().is_empty() {
+    if state.list().rows().is_empty() {
         teach::draw(&nothing(state, shared), look, frame, rest);
         return;
     }
     let rows = if area.height >= TALL { DETAIL_ROWS.0 } else { DETAIL_ROWS.1 };
     let [table, rule, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(1), Constraint::Length(rows)]).areas(rest);
-    let visible = scroll::window(state.rows().len(), state.index(), usize::from(table.height.saturating_sub(1)));
-    let built: Vec<Shown> = state.rows()[visible.clone()]
+    let visible =
+        scroll::window(state.list().rows().len(), state.list().index(), usize::from(table.height.saturating_sub(1)));
+    let built: Vec<Shown> = state.list().rows()[visible.clone()]
         .iter()
         .filter_map(|id| shared.operations.get(*id).map(|operation| Shown::new(operation, shared)))
         .collect();
     let rows = Rows {
-        len: state.rows().len(),
+        len: state.list().rows().len(),
         at: &|index| built.get(index.checked_sub(visible.start)?),
-        selected: Some(state.index()),
+        selected: Some(state.list().index()),
         stale: |_| false,
     };
     Table { columns: &COLUMNS, sort: None, focused: true }.draw(frame, table, &rows, look);
@@ -201,8 +203,8 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     if state.only_open() {
         right.push(Part::dropped(2, [look.span(Role::Matched, "only open")]));
     }
-    if !state.filter_text().is_empty() {
-        let filter = outside::line(state.filter_text());
+    if !state.list().filter().is_empty() {
+        let filter = outside::line(state.list().filter());
         right.push(Part::fixed([look.span(Role::Muted, "filter "), look.span(Role::Matched, filter)]));
     }
     Bar { left, right }
@@ -232,9 +234,9 @@ fn ledger(shared: &Shared, look: &Look<'_>) -> Span<'static> {
 /// Why there is no operation to show.
 fn nothing(state: &State, shared: &Shared) -> Vec<String> {
     let back = shared.key(GLOBAL, "back");
-    if !state.filter_text().is_empty() {
+    if !state.list().filter().is_empty() {
         return vec![
-            format!("No operation holds \"{}\".", outside::line(state.filter_text())),
+            format!("No operation holds \"{}\".", outside::line(state.list().filter())),
             format!("{back} shows everything again."),
         ];
     }
