@@ -74,7 +74,8 @@ checks! {
         fix "Check the host in the fleet's file, HTTPS_PROXY and NO_PROXY, the CA bundle, and IP access lists.";
     /// Every role's credential signs in.
     SignIn "sign-in" None, false,
-        proves "The credential of each role signs in, and for whom it speaks.",
+        proves "The credential of each role signs in, and for whom it speaks. What a role does fails with it: acts with the operator's, \
+                the ledger with its own.",
         facts ["`/api/2.0/preview/scim/v2/Me` answers everybody who may sign in" by "public SDK; databricks-api.md 8"],
         fix "Sign in again with `databricks auth login`, or replace the credential that `lakeshift config show` names.";
     /// The ledger's warehouse runs statements.

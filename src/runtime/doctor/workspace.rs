@@ -97,10 +97,9 @@ pub(super) async fn examine(round: &Round<'_>, link: &Link) -> Vec<Proof> {
         signed.push(sign_in(link, role).await);
     }
     note(Check::SignIn, signed_in(&signed));
-    let operator =
-        signed.iter().find(|signed| signed.role == Role::Operator).and_then(|signed| signed.result.as_ref().ok());
     let reader = signed[0].result.as_ref().ok();
     if round.wants(Check::Permissions) {
+        let operator = signed.iter().find(|signed| signed.role == Role::Operator);
         note(Check::Permissions, permissions(operator).await);
     }
     note(Check::Clock, clock(signed.iter().find_map(|signed| signed.result.as_ref().ok()).map(|(client, _)| client)));
@@ -188,9 +187,14 @@ fn sample<T>(all: &[T], count: usize) -> impl Iterator<Item = &T> {
     all.iter().step_by(stride)
 }
 
-async fn permissions(operator: Option<&(Client, Identity)>) -> Finding {
-    let Some((client, identity)) = operator else {
-        return Finding::undecided("not tried: the operator does not sign in");
+async fn permissions(operator: Option<&Signed>) -> Finding {
+    let (client, identity) = match operator.map(|signed| &signed.result) {
+        Some(Ok((client, identity))) => (client, identity),
+        Some(Err(trouble)) => {
+            return Finding::failed(format!("the operator does not sign in: {}", trouble.says()))
+                .fix_if(trouble.hint());
+        }
+        None => return Finding::undecided("not tried: there is no operator"),
     };
     let (jobs, pipelines) = match futures::future::join(client.jobs(false), client.pipelines()).await {
         (Ok(jobs), Ok(pipelines)) => (jobs, pipelines),

@@ -31,7 +31,6 @@ const VIEWS: [&str; 4] = ["view-identity", "view-comments", "view-marker", "time
 #[test]
 fn a_platform_that_keeps_its_promises_is_found_to_and_nothing_is_left_behind() {
     let bench = Bench::with_ledger();
-    bench.admin("/statements", &json!({"takes_ms": 1}));
     let warehouses = bench.request("GET", "/api/2.0/sql/warehouses", "operator", None);
     let second = warehouses["warehouses"][1]["id"].as_str().expect("a second warehouse").to_owned();
     let wanted = [&VIEWS[..], &["lease-conflict", "alter-latency", "second-warehouse", "pinned-route"]].concat();

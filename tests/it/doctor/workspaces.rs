@@ -62,8 +62,16 @@ fn a_credential_that_does_not_sign_in_is_named_with_its_role() {
     let finding = check["finding"].as_str().unwrap();
     assert!(finding.starts_with("publisher: 401") && finding.contains("; ledger: 401"), "{finding}");
     assert!(!finding.contains("operator") && !finding.contains("dapi"), "{finding}");
-    assert_eq!(standing(&round, "acts", "prod").0, "off");
+    assert_eq!(standing(&round, "acts", "prod").0, "assumed", "the operator signs in");
     assert_eq!(bench.run(&["ledger", "status"]).code, 5, "what needs the credential fails by itself, too");
+    std::fs::write(bench.folder.path().join("sim.prod.operator.token"), "dapi-of-yesterday").unwrap();
+    let (_, round) = bench.round(&["--workspace", "prod", "--check", "permissions"]);
+    assert!(
+        found(&round, "permissions", "prod")["finding"].as_str().unwrap().starts_with("the operator does not sign in")
+    );
+    assert_eq!(standing(&round, "acts", "prod").0, "off");
+    let act = bench.run(&["run", "start", "7", "--workspace", "prod", "--unlock", "--yes"]);
+    assert!(act.code != 0 && act.err.contains("401"), "{}", act.err);
 }
 
 #[test]
