@@ -84,7 +84,7 @@ impl Output {
     /// A chunk as a file.
     pub(in crate::sim) fn file(&self, chunk: &Chunk, format: Format) -> Vec<u8> {
         match format {
-            Format::JsonArray | Format::ArrowStream => serde_json::to_vec(&self.texts(chunk)).unwrap_or_default(),
+            Format::JsonArray => serde_json::to_vec(&self.texts(chunk)).unwrap_or_default(),
             Format::Csv => {
                 let header = self.columns.iter().map(|column| Some(column.name.clone())).collect();
                 let lines = (chunk.index == 0).then_some(header).into_iter().chain(self.texts(chunk));

@@ -20,8 +20,6 @@ pub(in crate::sim) enum Disposition {
 pub(in crate::sim) enum Format {
     /// Rows of texts and nulls.
     JsonArray,
-    /// Apache Arrow's stream.
-    ArrowStream,
     /// Comma-separated, with a header.
     Csv,
 }

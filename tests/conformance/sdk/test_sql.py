@@ -1,11 +1,12 @@
 """The statement API: parameters, types, nulls, failures, chunks, waiting and canceling."""
 
 import pytest
-from databricks.sdk.errors import NotFound, PermissionDenied
+from databricks.sdk.errors import DatabricksError, NotFound, PermissionDenied
 from databricks.sdk.service.sql import (
     ColumnInfoTypeName,
     Disposition,
     ExecuteStatementRequestOnWaitTimeout,
+    Format,
     StatementParameterListItem,
     StatementState,
 )
@@ -176,3 +177,10 @@ def test_the_caller_decides_what_happens_at_the_time_out(prod, warehouse):
         on_wait_timeout=ExecuteStatementRequestOnWaitTimeout.CANCEL,
     )
     assert rows(answer) == [["1"]]
+
+
+def test_a_format_that_is_not_there_is_refused_as_such(prod, warehouse):
+    """The SQL connector asks for Arrow unless it is told not to: it must not take JSON for it."""
+    with pytest.raises(DatabricksError, match="ARROW_STREAM is not simulated") as refused:
+        run(prod, warehouse, "SELECT 1", format=Format.ARROW_STREAM, disposition=Disposition.EXTERNAL_LINKS)
+    assert refused.value.error_code == "NOT_IMPLEMENTED"

@@ -21,6 +21,8 @@ def connection(sim, dev):
         use_sea=True,
         # Arrow files need pyarrow, which the connector does not install.
         use_cloud_fetch=False,
+        # For its telemetry it asks for flags at port 80, whatever the port is, and tries for half a minute.
+        enable_telemetry=False,
     ) as connected:
         yield connected
 

@@ -53,7 +53,6 @@ pub(super) fn file(visit: &Visit<'_>, captures: &Captures, lakehouse: &Lakehouse
     let chunk = part(output, index).ok_or_else(gone)?;
     let content_type = match statement.order.format {
         Format::JsonArray => "application/json",
-        Format::ArrowStream => "application/vnd.apache.arrow.stream",
         Format::Csv => "text/csv",
     };
     let mut reply = Reply::empty().content_type(content_type);

@@ -54,7 +54,6 @@ fn manifest(statement: &Statement, output: &Output) -> Value {
 fn word(format: Format) -> &'static str {
     match format {
         Format::JsonArray => "JSON_ARRAY",
-        Format::ArrowStream => "ARROW_STREAM",
         Format::Csv => "CSV",
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -98,9 +99,12 @@ fn take(call: &mut Call<'_>, body: Body) -> Result<String, Refusal> {
     let warehouse_id = required(body.warehouse_id, "warehouse_id")?;
     let format = match body.format.as_deref() {
         None | Some("JSON_ARRAY") => Format::JsonArray,
-        Some("ARROW_STREAM") => Format::ArrowStream,
+        Some("ARROW_STREAM") => {
+            let text = "The format ARROW_STREAM is not simulated: JSON_ARRAY and CSV are.";
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", text));
+        }
         Some("CSV") => Format::Csv,
-        Some(other) => return Err(unknown("format", other, "JSON_ARRAY, ARROW_STREAM, CSV")),
+        Some(other) => return Err(unknown("format", other, "JSON_ARRAY, CSV")),
     };
     let disposition = match body.disposition.as_deref() {
         None | Some("INLINE") => Disposition::Inline,

@@ -1,4 +1,4 @@
-//! Runs as the system tables need them: computed once, a day at a time, since planning three weeks of runs anew takes its time.
+//! Runs as the system tables need them: computed once, some hours at a time, since planning three weeks of runs anew takes its time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Gathers one more day's runs, or what changed since all were there. Says whether all are there now: planning three
+    /// Gathers the runs of six more hours, or what changed since all were there. Says whether all are there now: planning three
     /// weeks of runs anew takes its time, and nobody else is served meanwhile.
     pub(super) fn gather(&mut self, world: &World) -> bool {
         let now = world.now();
@@ -85,7 +85,7 @@ impl Facts {
                     Some((since, to)) => (since, Some(to)),
                     None => (now, None),
                 };
-                let to = from.unwrap_or_else(|| begins_at(world)) + TimeDelta::days(1);
+                let to = from.unwrap_or_else(|| begins_at(world)) + TimeDelta::hours(6);
                 if to < since {
                     self.take(world, from, Some(to));
                     self.gathered = Some((since, to));
