@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::due::{Effect, Purpose, due, is_barred, is_clean, is_finished, patience_ends};
 use super::runbook;
-use super::{MAX_TRIES, Moment, Standing, State};
+use super::{MAX_TRIES, Moment, Standing, State, Track};
 use crate::domain::Instant;
 use crate::operations::journal::{Certainty, Direction, Event, Evidence, PauseReason, Thing};
 use crate::operations::plan::Plan;
@@ -41,6 +41,8 @@ pub enum Outcome {
     },
     /// A check: it does not, and what was found instead.
     Fails(String),
+    /// A check: what it is about is not there. A read may miss the newest, so that says little of what has just begun.
+    Gone(String),
     /// An act or a look: it happened, or it is there.
     Found(Evidence),
     /// A look: it is not there.
@@ -166,7 +168,7 @@ fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment:
             let attempt = state.steps[*step].track(*direction).attempts + 1;
             vec![Event::Intended { step: *step, direction: *direction, attempt, world_at: *world_at }]
         }
-        (Effect::Check { step, direction: Direction::Do, .. }, Outcome::Fails(why)) => {
+        (Effect::Check { step, direction: Direction::Do, .. }, Outcome::Fails(why) | Outcome::Gone(why)) => {
             let mut events = vec![Event::CheckFailed { step: *step, why: why.clone() }];
             if state.steps[*step].forward.doubts == 0 {
                 let reason = PauseReason::CheckFailed { step: *step, why: why.clone() };
@@ -174,7 +176,13 @@ fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment:
             }
             events
         }
-        (Effect::Check { step, direction: Direction::Undo, .. }, Outcome::Fails(why)) => {
+        // A run that was started a moment ago is not over because a read does not know it yet: it is looked again.
+        (Effect::Check { step, direction: Direction::Undo, .. }, Outcome::Gone(_))
+            if is_young(plan, &state.steps[*step].forward, moment) =>
+        {
+            Vec::new()
+        }
+        (Effect::Check { step, direction: Direction::Undo, .. }, Outcome::Fails(why) | Outcome::Gone(why)) => {
             // What was to be taken back is over by itself.
             let evidence = Evidence {
                 thing: Thing::State { state: "over".to_owned() },
@@ -293,6 +301,12 @@ fn follow_back(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
     }
     let clean = plan.steps.iter().zip(&state.steps).all(|(step, at)| is_clean(step, &at.forward, &at.back));
     if clean { vec![Event::Aborted] } else { Vec::new() }
+}
+
+/// Whether what a step led to was learned so recently that a read may not know it yet.
+fn is_young(plan: &Plan, track: &Track, moment: Moment) -> bool {
+    let bound = TimeDelta::seconds(i64::from(plan.late_bound_s));
+    track.done_at.is_some_and(|at| moment.at < at + bound)
 }
 
 fn is_past(until: Option<Instant>, moment: Moment) -> bool {

@@ -315,6 +315,19 @@ fn an_abort_of_what_is_over_by_itself_takes_nothing_back() {
 }
 
 #[test]
+fn what_a_read_does_not_know_yet_is_not_over() {
+    let mut bench = Bench::approved(run_plan());
+    bench.end(holds());
+    bench.end(Outcome::Found(run(Certainty::Answered)));
+    bench.tell(&Input::Asked(Request::Abort { reason: None }));
+    bench.end(Outcome::Gone("there is no run 900".to_owned()));
+    assert!(matches!(bench.only_due(), Effect::Check { direction: Direction::Undo, .. }), "it looks again");
+    bench.pass(90);
+    bench.end(Outcome::Gone("there is no run 900".to_owned()));
+    assert_eq!(bench.names()[4..], ["abort_asked", "undo_verified", "aborted"], "by now somebody has deleted it");
+}
+
+#[test]
 fn an_abort_with_a_lost_answer_settles_before_it_says_that_nothing_happened() {
     let mut bench = Bench::approved(run_plan());
     bench.end(holds());

@@ -136,7 +136,7 @@ impl Hands {
             // By now an answer has told the workspace's time.
             Ok(None) => Outcome::Holds { world_at: self.client.world_now() - CLOCK_MARGIN },
             Ok(Some(why)) => Outcome::Fails(why),
-            Err(error) if error.is_not_found() => Outcome::Fails(error.to_string()),
+            Err(error) if error.is_not_found() => Outcome::Gone(error.to_string()),
             Err(error) => unreadable(error),
         }
     }
