@@ -178,7 +178,8 @@ impl<S: Sql> Delivery<S> {
     /// # Errors
     /// The store's.
     pub fn load(&mut self, outbox: &impl Outbox, now: Instant) -> Result<Loaded, store::Error> {
-        if self.state.retry_at.is_some_and(|at| now < at) {
+        // A pause that looks longer than any is one whose clock was set back meanwhile.
+        if self.state.retry_at.is_some_and(|at| now < at && at - now <= LONGEST_PAUSE) {
             self.count(outbox)?;
             return Ok(Loaded::Nothing(Turn::Waiting));
         }

@@ -92,6 +92,19 @@ fn who_waits_for_the_ledger_does_not_wait_for_the_pause() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_does_not_hold_the_outbox_up() {
+    let desk = Desk::installed();
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = journal(&folder, &[event("a1", "planned")]);
+    let ana = desk.of("ana");
+    *ana.losses.lock().unwrap() = 1;
+    let mut delivery = Delivery::new(ana.ledger());
+    assert_eq!(block_on(delivery.turn(&mut outbox, start())).unwrap(), Turn::Failed);
+    let earlier = start() - TimeDelta::hours(1);
+    assert_eq!(block_on(delivery.turn(&mut outbox, earlier)).unwrap(), Turn::Delivered(1));
+}
+
+#[test]
 fn a_missing_right_needs_a_person_and_is_named() {
     let desk = Desk::installed();
     let folder = tempfile::tempdir().unwrap();
