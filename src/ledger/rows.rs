@@ -308,8 +308,9 @@ mod tests {
                 ("step", Value::Number(2)),
                 ("attempt", Value::Number(1)),
                 ("outcome", Value::Text("applied".into())),
+                ("ended_at", Value::Time(crate::domain::Instant::UNIX_EPOCH)),
             ],
         );
-        assert_eq!(row.expect("a row").id, "01J/2/1/applied");
+        assert_eq!(row.expect("a row").id, "01J/2/1/applied/0");
     }
 }

@@ -298,7 +298,7 @@ tables! {
         action_text Text required, undo_text Text optional, pre_hash Text optional, post_hash Text optional,
     }
     /// How an attempt of a step ended: applied, reverted, unknown, failed.
-    StepResult "step_result" by op_id key("op_id", "step", "attempt", "outcome") {
+    StepResult "step_result" by op_id key("op_id", "step", "attempt", "outcome", "ended_at") {
         op_id Text required, step Number required, attempt Number required, outcome Text required,
         observed_hash Text optional, statement_id Text optional, started_at Time optional, ended_at Time optional,
         error_class Text optional,
