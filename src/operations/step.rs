@@ -99,6 +99,13 @@ pub enum Condition {
         /// Its newest repair.
         latest_repair: Option<RepairId>,
     },
+    /// This very repair is there, and its run is not over: a read that does not know it yet says nothing of it.
+    RepairIsActive {
+        /// The repaired run.
+        run: RunId,
+        /// The repair.
+        repair: RepairId,
+    },
     /// No update is active.
     PipelineIsIdle {
         /// The pipeline.
@@ -134,6 +141,20 @@ pub enum Probe {
     RunEnded {
         /// The run.
         run: RunId,
+    },
+    /// The repair is there, and its run is being canceled or is over.
+    RepairIsEnding {
+        /// The repaired run.
+        run: RunId,
+        /// The repair.
+        repair: RepairId,
+    },
+    /// The repair is there, and its run is over.
+    RepairEnded {
+        /// The repaired run.
+        run: RunId,
+        /// The repair.
+        repair: RepairId,
     },
     /// The run has a repair newer than this one.
     RepairAfter {
@@ -203,7 +224,13 @@ impl Undo {
     /// nothing to take back.
     pub fn orders(self, evidence: &Evidence) -> Option<(Condition, Action, Probe, Probe)> {
         match (self, &evidence.thing) {
-            (Self::CancelRun, Thing::Run { run } | Thing::Repair { run, .. }) => Some((
+            (Self::CancelRun, Thing::Repair { run, repair }) => Some((
+                Condition::RepairIsActive { run: *run, repair: *repair },
+                Action::CancelRun { run: *run },
+                Probe::RepairIsEnding { run: *run, repair: *repair },
+                Probe::RepairEnded { run: *run, repair: *repair },
+            )),
+            (Self::CancelRun, Thing::Run { run }) => Some((
                 Condition::RunIsActive { run: *run },
                 Action::CancelRun { run: *run },
                 Probe::RunIsEnding { run: *run },

@@ -5,10 +5,11 @@ use chrono::TimeDelta;
 use super::*;
 use crate::domain::danger::Danger;
 use crate::domain::fixture::now;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RepairId, RunId};
 use crate::domain::ulid::Ulid;
 use crate::operations::fixture::{active_run, failed_run, idle_pipeline, job, planning, running_pipeline};
 use crate::operations::journal::{Certainty, Event, Recorded, Thing};
+use crate::operations::step::Condition;
 use crate::operations::{cancel, pipeline, repair, run_now};
 
 mod model;
@@ -312,6 +313,18 @@ fn an_abort_of_what_is_over_by_itself_takes_nothing_back() {
     bench.tell(&Input::Asked(Request::Abort { reason: None }));
     bench.end(Outcome::Fails("run 900 is over".to_owned()));
     assert_eq!(bench.names()[4..], ["abort_asked", "undo_verified", "aborted"]);
+}
+
+#[test]
+fn what_was_repaired_is_over_only_by_a_read_that_knows_of_the_repair() {
+    let mut bench = Bench::approved(repair_plan());
+    bench.end(holds());
+    let (run, repair) = (RunId(900), RepairId(7));
+    let says = "repair 7 of run 900".to_owned();
+    bench.end(Outcome::Found(Evidence { thing: Thing::Repair { run, repair }, certainty: Certainty::Answered, says }));
+    bench.tell(&Input::Asked(Request::Abort { reason: None }));
+    let Effect::Check { condition, .. } = bench.only_due() else { panic!("{:?}", bench.due()) };
+    assert_eq!(condition, Condition::RepairIsActive { run, repair });
 }
 
 #[test]

@@ -135,16 +135,16 @@ impl Hands {
         match self.holds(condition).await {
             // By now an answer has told the workspace's time.
             Ok(None) => Outcome::Holds { world_at: self.client.world_now() - CLOCK_MARGIN },
-            Ok(Some(why)) => Outcome::Fails(why),
+            Ok(Some(otherwise)) => otherwise,
             Err(error) if error.is_not_found() => Outcome::Gone(error.to_string()),
             Err(error) => unreadable(error),
         }
     }
 
     /// None if it holds, else what was found instead.
-    async fn holds(&self, condition: &Condition) -> Result<Option<String>, Error> {
+    async fn holds(&self, condition: &Condition) -> Result<Option<Outcome>, Error> {
         let client = &self.client;
-        Ok(match condition {
+        let otherwise = match condition {
             Condition::JobTakesRuns { job } => {
                 let definition = client.job(*job).await?;
                 let query = RunsQuery { active_only: true, job: Some(*job), ..RunsQuery::default() };
@@ -155,6 +155,13 @@ impl Hands {
             }
             Condition::RunIsActive { run } => {
                 let run = client.run(*run).await?;
+                (!run.state.is_active()).then(|| format!("run {} is over: {}", run.id, state_of(&run)))
+            }
+            Condition::RepairIsActive { run, repair } => {
+                let run = client.run(*run).await?;
+                if !knows(&run, *repair) {
+                    return Ok(Some(Outcome::Gone(format!("run {} has no repair {repair}", run.id))));
+                }
                 (!run.state.is_active()).then(|| format!("run {} is over: {}", run.id, state_of(&run)))
             }
             Condition::RunIsOver { run, latest_repair } => {
@@ -182,7 +189,8 @@ impl Hands {
                 let word = Status::from(&update.state).word();
                 (!update.state.is_active()).then(|| format!("update {} is over: {word}", update.id))
             }
-        })
+        };
+        Ok(otherwise.map(Outcome::Fails))
     }
 
     async fn act(&self, action: &Action, token: Option<String>) -> Outcome {
@@ -272,6 +280,11 @@ impl Hands {
                 self.run_state(*run, |state| matches!(state, RunState::Terminating | RunState::Ended(_))).await
             }
             Probe::RunEnded { run } => self.run_state(*run, |state| !state.is_active()).await,
+            Probe::RepairIsEnding { run, repair } => {
+                self.repair_state(*run, *repair, |state| matches!(state, RunState::Terminating | RunState::Ended(_)))
+                    .await
+            }
+            Probe::RepairEnded { run, repair } => self.repair_state(*run, *repair, |state| !state.is_active()).await,
             Probe::RepairAfter { run, latest_repair } => {
                 let run = client.run(*run).await?;
                 Ok(repaired_since(&run, *latest_repair))
@@ -328,13 +341,18 @@ impl Hands {
     }
 
     async fn run_state(&self, run: RunId, fits: impl Fn(&RunState) -> bool) -> Result<Outcome, Error> {
+        Ok(run_seen(&self.client.run(run).await?, fits))
+    }
+
+    /// The same of a run that was repaired, once the read knows of the repair.
+    async fn repair_state(
+        &self,
+        run: RunId,
+        repair: RepairId,
+        fits: impl Fn(&RunState) -> bool,
+    ) -> Result<Outcome, Error> {
         let run = self.client.run(run).await?;
-        if !fits(&run.state) {
-            return Ok(Outcome::Missing);
-        }
-        let state = state_of(&run).to_owned();
-        let says = format!("run {}: {state}", run.id);
-        Ok(found(Thing::State { state }, Certainty::Inferred, says))
+        Ok(if knows(&run, repair) { run_seen(&run, fits) } else { Outcome::Missing })
     }
 
     async fn update_state(
@@ -351,6 +369,20 @@ impl Hands {
         let says = format!("update {}: {state}", update.id);
         Ok(found(Thing::State { state }, Certainty::Inferred, says))
     }
+}
+
+/// Whether a read of a run is new enough to know of a repair.
+fn knows(run: &Run, repair: RepairId) -> bool {
+    run.repairs.iter().any(|seen| seen.id == repair)
+}
+
+fn run_seen(run: &Run, fits: impl Fn(&RunState) -> bool) -> Outcome {
+    if !fits(&run.state) {
+        return Outcome::Missing;
+    }
+    let state = state_of(run).to_owned();
+    let says = format!("run {}: {state}", run.id);
+    found(Thing::State { state }, Certainty::Inferred, says)
 }
 
 fn started(pipeline: &PipelineId, update: UpdateId, certainty: Certainty) -> Outcome {

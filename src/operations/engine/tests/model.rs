@@ -61,7 +61,9 @@ impl Platform {
     fn check(&self, condition: &Condition) -> Outcome {
         let holds = match condition {
             Condition::JobTakesRuns { .. } => true,
-            Condition::RunIsActive { .. } | Condition::UpdateIsActive { .. } => !self.ended,
+            Condition::RunIsActive { .. } | Condition::RepairIsActive { .. } | Condition::UpdateIsActive { .. } => {
+                !self.ended
+            }
             Condition::RunIsOver { .. } => self.effects == 0,
             Condition::PipelineIsIdle { .. } => self.effects == 0 || self.ended,
         };
@@ -74,6 +76,8 @@ impl Platform {
             Probe::WhatStarted => (self.effects > 0, Certainty::Answered),
             Probe::RunIsEnding { .. }
             | Probe::RunEnded { .. }
+            | Probe::RepairIsEnding { .. }
+            | Probe::RepairEnded { .. }
             | Probe::UpdateIsEnding { .. }
             | Probe::UpdateEnded { .. } => (self.ended, Certainty::Inferred),
             Probe::RepairAfter { .. } | Probe::UpdateSince { .. } => (self.effects > 0, Certainty::Inferred),
