@@ -19,6 +19,7 @@ mod keys;
 mod ledger;
 #[cfg(unix)]
 mod operations;
+mod proof;
 #[cfg(unix)]
 mod pty;
 mod reference;
