@@ -9,7 +9,7 @@ const LEDGER: &str = "ops.release";
 #[test]
 fn a_whole_ledger_is_found_whole_and_has_the_round_in_its_audit() {
     let bench = Bench::with_ledger();
-    let reading = ["warehouse", "permissions", "clock", "ledger-tables"];
+    let reading = ["warehouse", "permissions", "ledger-tables"];
     let arguments: Vec<&str> = reading.iter().flat_map(|name| ["--check", name]).collect();
     let (code, round) = bench.round(&arguments);
     assert_eq!(code, 0, "{round:#}");
@@ -51,9 +51,9 @@ fn a_table_of_facts_that_takes_updates_is_named() {
     let (verdict, finding) = bench.check("ledger-tables", LEDGER);
     assert_eq!((verdict.as_str(), finding.starts_with("approval takes UPDATE")), ("failed", true), "{finding}");
     bench.by_hand("ALTER TABLE ops.release.approval SET TBLPROPERTIES ('delta.appendOnly' = 'true')");
-    bench.by_hand("DELETE FROM ops.release.lease WHERE product = 'sales'");
+    bench.by_hand("INSERT INTO ops.release.lease SELECT * FROM ops.release.lease WHERE product = 'sales'");
     let (verdict, finding) = bench.check("ledger-tables", LEDGER);
-    assert_eq!((verdict.as_str(), finding.as_str()), ("failed", "sales has no lease"));
+    assert_eq!((verdict.as_str(), finding.as_str()), ("failed", "sales has 2 leases, and so none that holds"));
 }
 
 #[test]

