@@ -52,12 +52,14 @@ pub fn apply(state: &mut State, recorded: &Recorded) {
         }
         Event::NotDone { step, direction, why, retry_at, .. } => {
             with(state, *step, *direction, |track| {
-                // A refusal says nothing about earlier attempts: perhaps one of them is why it was refused.
-                track.standing = if track.doubts > 0 {
-                    Standing::Unknown
+                if track.doubts == 0 {
+                    track.standing = Standing::NotDone { why: why.clone(), retry_at: *retry_at };
                 } else {
-                    Standing::NotDone { why: why.clone(), retry_at: *retry_at }
-                };
+                    // A refusal says nothing about earlier attempts: perhaps one of them is why it was refused.
+                    track.standing = Standing::Unknown;
+                    track.not_before = *retry_at;
+                    track.must_settle |= retry_at.is_none();
+                }
             });
         }
         Event::Unknown { step, direction, .. } => {
@@ -88,6 +90,7 @@ pub fn apply(state: &mut State, recorded: &Recorded) {
             (state.pause, state.stuck, state.unpaused_at) = (None, None, Some(at));
             for track in tracks(state) {
                 track.tries = 0;
+                track.not_before = None;
                 if let Standing::NotDone { retry_at, .. } = &mut track.standing {
                     *retry_at = Some(at);
                 }
@@ -137,6 +140,7 @@ fn wait_anew(track: &mut Track, at: crate::domain::Instant) {
     if track.doubts > 0 {
         track.doubt_at = Some(at);
     }
+    track.not_before = None;
     if let Standing::NotDone { retry_at: Some(retry_at), .. } = &mut track.standing {
         *retry_at = at;
     }

@@ -144,14 +144,15 @@ impl View<'_> {
         };
         match &track.standing {
             Standing::Todo => vec![check()],
-            Standing::NotDone { retry_at: Some(at), .. } if *at <= self.moment.at => vec![check()],
-            Standing::NotDone { retry_at, .. } => retry_at.map(|until| Effect::Wait { until }).into_iter().collect(),
+            Standing::NotDone { retry_at, .. } => {
+                retry_at.map(|_| self.wait_or(*retry_at, check())).into_iter().collect()
+            }
             Standing::Intended => vec![self.act(index, step)],
             Standing::Unknown => vec![self.look(index, step, Purpose::Probe)],
             Standing::Absent if track.doubts > 0 && (track.must_settle || !step.repeat.is_late_proof()) => {
                 vec![self.settle(index, step, track)]
             }
-            Standing::Absent => vec![check()],
+            Standing::Absent => vec![self.wait_or(track.not_before, check())],
             Standing::Done if !track.verified => {
                 let look = self.look(index, step, Purpose::Verify);
                 let until = patience_ends(step, track, self.state);
@@ -191,33 +192,34 @@ impl View<'_> {
             return Vec::new();
         };
         let direction = Direction::Undo;
-        let check = |condition| vec![Effect::Check { step: index, direction, condition }];
-        let look = |purpose, probe| Effect::Look {
+        let check = || Effect::Check { step: index, direction, condition: condition.clone() };
+        let look = |purpose, probe: &Probe| Effect::Look {
             step: index,
             direction,
             purpose,
-            probe,
+            probe: probe.clone(),
             since: back.since,
             evidence: forward.evidence.clone(),
             asked: None,
         };
+        let settle = || self.wait_or(back.settles_at(self.plan), look(Purpose::Settle, &probe));
         match &back.standing {
-            Standing::Todo | Standing::Absent => check(condition),
-            Standing::NotDone { retry_at: Some(at), .. } if *at <= self.moment.at => check(condition),
-            Standing::NotDone { retry_at, .. } => retry_at.map(|until| Effect::Wait { until }).into_iter().collect(),
+            Standing::Todo => vec![check()],
+            Standing::Absent if back.doubts > 0 && back.must_settle => vec![settle()],
+            Standing::Absent => vec![self.wait_or(back.not_before, check())],
+            Standing::NotDone { retry_at, .. } => {
+                retry_at.map(|_| self.wait_or(*retry_at, check())).into_iter().collect()
+            }
             Standing::Intended => {
                 vec![Effect::Act { step: index, direction, attempt: back.attempts, action, token: None }]
             }
-            Standing::Unknown => vec![look(Purpose::Probe, probe)],
+            Standing::Unknown => vec![look(Purpose::Probe, &probe)],
             Standing::Done if !back.verified => {
                 let until = patience_ends(step, back, self.state);
-                let look = look(Purpose::Verify, verify);
+                let look = look(Purpose::Verify, &verify);
                 std::iter::once(look).chain(until.map(|until| Effect::Wait { until })).collect()
             }
-            Standing::Done => match back.settles_at(self.plan) {
-                Some(until) if until > self.moment.at => vec![Effect::Wait { until }],
-                _ => vec![look(Purpose::Settle, probe)],
-            },
+            Standing::Done => vec![settle()],
         }
     }
 
@@ -260,9 +262,14 @@ impl View<'_> {
     }
 
     fn settle(&self, index: usize, step: &Step, track: &Track) -> Effect {
-        match track.settles_at(self.plan) {
+        self.wait_or(track.settles_at(self.plan), self.look(index, step, Purpose::Settle))
+    }
+
+    /// What is to be done from an instant on; nothing but the wait for it before.
+    fn wait_or(&self, from: Option<Instant>, then: Effect) -> Effect {
+        match from {
             Some(until) if until > self.moment.at => Effect::Wait { until },
-            _ => self.look(index, step, Purpose::Settle),
+            _ => then,
         }
     }
 }

@@ -99,8 +99,11 @@ pub struct Track {
     pub doubts: u32,
     /// When the newest doubt arose.
     pub doubt_at: Option<Instant>,
-    /// Whether the doubt must be settled before it is tried again, because something looks as if it had worked.
+    /// Whether the doubt must be settled before it is tried again: because something looks as if it had worked, or
+    /// because another attempt was refused for good.
     pub must_settle: bool,
+    /// No further attempt before this instant: the platform refused one for the moment while another was in doubt.
+    pub not_before: Option<Instant>,
     /// How we know that it happened.
     pub evidence: Option<Evidence>,
     /// When we learned that it happened.

@@ -96,7 +96,11 @@ pub fn phase(plan: &Plan, state: &State, moment: Moment) -> Phase {
             Effect::Look { purpose: Purpose::Probe, direction: Direction::Do, .. } => Phase::Probing,
             Effect::Wait { until } if found == Phase::Running || found == Phase::Undoing => {
                 let verifying = state.steps.iter().any(|at| at.forward.done_at.is_some() && !at.forward.verified);
-                match (verifying, doubts) {
+                let put_off = state
+                    .steps
+                    .iter()
+                    .any(|at| [&at.forward, &at.back].map(|track| track.not_before).contains(&Some(until)));
+                match (verifying, doubts && !put_off) {
                     (true, _) => found,
                     (false, true) => Phase::Settling { until: Some(until) },
                     (false, false) => Phase::Waiting { until },

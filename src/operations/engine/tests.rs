@@ -229,6 +229,66 @@ fn a_refusal_after_a_lost_answer_is_looked_into() {
 }
 
 #[test]
+fn a_refusal_for_good_after_a_lost_answer_is_settled_and_believed() {
+    for plan in [run_plan(), repair_plan()] {
+        let refused = || Outcome::Refused { why: "403".to_owned(), transient: false, retry_after_s: None };
+        let mut bench = Bench::approved(plan);
+        bench.end(holds());
+        bench.end(lost());
+        bench.end(Outcome::Missing);
+        bench.end(holds());
+        bench.end(refused());
+        bench.end(Outcome::Missing);
+        assert!(matches!(bench.only_due(), Effect::Wait { .. }), "the first one may still arrive");
+        bench.pass(90);
+        bench.end(Outcome::Missing);
+        bench.end(holds());
+        bench.end(refused());
+        assert_eq!(bench.state.end, Some(End::Failed { why: "403".to_owned() }), "it is not asked for ever");
+    }
+}
+
+#[test]
+fn a_refusal_for_the_moment_after_a_lost_answer_is_waited_out() {
+    let mut bench = Bench::approved(run_plan());
+    bench.end(holds());
+    bench.end(lost());
+    bench.end(Outcome::Missing);
+    bench.end(holds());
+    bench.end(Outcome::Refused { why: "429".to_owned(), transient: true, retry_after_s: Some(40) });
+    bench.end(Outcome::Missing);
+    let until = now() + TimeDelta::seconds(40);
+    assert_eq!(bench.due(), [Effect::Wait { until }], "as long as the platform asked");
+    assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::Waiting { until });
+    bench.pass(40);
+    assert!(matches!(bench.only_due(), Effect::Check { .. }));
+}
+
+#[test]
+fn an_undo_that_is_refused_after_a_lost_answer_is_stuck_in_the_end() {
+    let refused = |transient| Outcome::Refused { why: "403".to_owned(), transient, retry_after_s: None };
+    let mut bench = Bench::approved(run_plan());
+    bench.end(holds());
+    bench.end(Outcome::Found(run(Certainty::Answered)));
+    bench.tell(&Input::Asked(Request::Abort { reason: None }));
+    bench.end(holds());
+    bench.end(lost());
+    bench.end(Outcome::Missing);
+    bench.end(holds());
+    bench.end(refused(true));
+    bench.end(Outcome::Missing);
+    assert!(matches!(bench.only_due(), Effect::Wait { .. }), "refused for the moment");
+    bench.pass(LONG);
+    bench.end(holds());
+    bench.end(refused(false));
+    bench.end(Outcome::Missing);
+    bench.end(Outcome::Missing);
+    bench.end(holds());
+    bench.end(refused(false));
+    assert_eq!(phase(&bench.plan, &bench.state, bench.moment), Phase::Stuck);
+}
+
+#[test]
 fn a_check_that_fails_after_a_lost_answer_is_settled_not_believed() {
     let mut bench = Bench::approved(repair_plan());
     bench.end(holds());

@@ -18,6 +18,8 @@ struct Platform {
     late: Vec<(crate::domain::Instant, Direction)>,
     /// Requests that left.
     sent: u32,
+    /// Somebody has taken the right to act away: everything is refused for good, what is under way excepted.
+    is_closed: bool,
 }
 
 impl Platform {
@@ -72,6 +74,10 @@ impl Platform {
 
     fn look(&self, plan: &Plan, probe: &Probe) -> Outcome {
         let (there, certainty) = match probe {
+            // To name the first run it would have to be ordered again.
+            Probe::RunOfToken { .. } if self.is_closed && self.effects > 0 => {
+                return Outcome::Ambiguous("403".to_owned());
+            }
             Probe::RunOfToken { .. } => (self.effects > 0, Certainty::Answered),
             Probe::WhatStarted => (self.effects > 0, Certainty::Answered),
             Probe::RunIsEnding { .. }
@@ -103,6 +109,8 @@ enum Fate {
     Blind(u8),
     /// The process is killed, and another goes on; what was under way may or may not have left.
     Kill(bool),
+    /// The right to act is taken away.
+    Revoke,
     /// The person pauses.
     Pause,
     /// The person lets it go on.
@@ -122,6 +130,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::LoseRequest),
         1 => any::<u8>().prop_map(Fate::Blind),
         2 => any::<bool>().prop_map(Fate::Kill),
+        1 => Just(Fate::Revoke),
         1 => Just(Fate::Pause),
         1 => Just(Fate::Unpause),
         1 => Just(Fate::Abort),
@@ -157,6 +166,9 @@ impl Life {
                 self.platform.sent += 1;
                 let step = &plan.steps[0];
                 match fate {
+                    _ if self.platform.is_closed => {
+                        Outcome::Refused { why: "403".to_owned(), transient: false, retry_after_s: None }
+                    }
                     Fate::Refuse => Outcome::Refused { why: "503".to_owned(), transient: true, retry_after_s: None },
                     Fate::LoseAnswer => {
                         self.platform.act(step, *direction);
@@ -188,7 +200,7 @@ impl Life {
             Effect::Act { direction, .. } => Some(direction),
             _ => None,
         });
-        if let Some(direction) = under_way.filter(|_| left) {
+        if let Some(direction) = under_way.filter(|_| left && !self.platform.is_closed) {
             self.platform.sent += 1;
             self.platform.act(&self.bench.plan.steps[0], direction);
         }
@@ -202,6 +214,7 @@ impl Life {
             Fate::Well(which) | Fate::Blind(which) => self.live(which, fate),
             Fate::Refuse | Fate::LoseAnswer | Fate::Late(_) | Fate::LoseRequest => self.live(0, fate),
             Fate::Kill(left) => self.kill(left),
+            Fate::Revoke => self.platform.is_closed = true,
             Fate::Pause => self.bench.tell(&Input::Asked(Request::Pause)),
             Fate::Unpause => self.bench.tell(&Input::Asked(Request::Unpause)),
             Fate::Abort => self.bench.tell(&Input::Asked(Request::Abort { reason: None })),
