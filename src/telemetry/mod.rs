@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::Subscriber;
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -15,6 +15,10 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::domain::clock::Clock;
+
+/// Lines that may wait for the disk; what comes beyond is dropped. The place for all of them is taken at the start: the
+/// library's own choice of 128,000 takes 4 MB.
+const LINES: usize = 4_096;
 
 /// Daily files that are kept.
 const FILES: usize = 7;
@@ -75,7 +79,7 @@ pub fn start(folder: &Path, filter: &str, clock: Arc<dyn Clock>) -> Result<Log, 
         .max_log_files(FILES)
         .build(folder)
         .map_err(|source| Error::File { folder: folder.to_owned(), source })?;
-    let (writer, worker) = tracing_appender::non_blocking(file);
+    let (writer, worker) = NonBlockingBuilder::default().buffered_lines_limit(LINES).finish(file);
     // Somebody's earlier choice (a test's, an embedding program's) stands.
     let _ = tracing::subscriber::set_global_default(subscriber(Redacting(writer), filter, clock));
     Ok(Log { _worker: worker, folder: folder.to_owned() })
