@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueHint};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,13 +12,14 @@ use super::Context;
 use super::failure::{Failure, Kind, chain};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::ledger::simulated;
+use crate::sim::scenario::Scenario;
 use crate::sim::{self, Simulator};
 
 /// What to simulate. `demo` understands the same.
 #[derive(Args, Clone, Debug)]
 pub struct WorldFlags {
-    /// What happens: `calm`, `incident` or `bundle`.
-    #[arg(long, value_name = "NAME", default_value = "incident")]
+    /// What happens.
+    #[arg(long, value_name = "NAME", default_value = "incident", value_parser = PossibleValuesParser::new(Scenario::names()))]
     pub scenario: String,
     /// Everything that is drawn follows from this number.
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -73,10 +73,11 @@ async fn plant(State(deployment): State<Arc<Deployment>>, body: Bytes) -> Respon
 }
 
 async fn remove(State(deployment): State<Arc<Deployment>>, RawQuery(query): RawQuery) -> Response {
-    let Ok(id) = Query::parse(&query.unwrap_or_default()).integer("id") else {
-        return complaint(StatusCode::BAD_REQUEST, "id is an integer");
+    let id = match Query::parse(&query.unwrap_or_default()).integer("id").map(|id| id.map(u64::try_from).transpose()) {
+        Ok(Ok(id)) => id,
+        // All are removed only when nothing is named.
+        _ => return complaint(StatusCode::BAD_REQUEST, "id is the number of a fault"),
     };
-    let id = id.and_then(|id| u64::try_from(id).ok());
     let removed = deployment.faults().remove(id);
     plain(Reply::json(&json!({"removed": removed})))
 }

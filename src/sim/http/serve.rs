@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
@@ -46,6 +46,8 @@ struct Asked {
     authorization: Option<String>,
     content_type: Option<String>,
     body: Bytes,
+    /// Whether it sent more than anything here takes; the body is left out then.
+    is_too_large: bool,
 }
 
 /// An answer on its way out, with who asked.
@@ -63,10 +65,9 @@ pub(super) async fn answer(
 ) -> Response {
     let deployment = &port.deployment;
     let request_id = deployment.next_request_id();
-    let asked = match read(request).await {
-        Ok(asked) => asked,
-        // The caller hung up, or sent more than anything here takes.
-        Err(status) => return Response::builder().status(status).body(Body::empty()).unwrap_or_default(),
+    let Some(asked) = read(request).await else {
+        // The caller hung up: nobody waits for an answer.
+        return Response::default();
     };
     let (at, world_at) = (deployment.wall_now(), deployment.world_now());
     let route = deployment.routes.find(&asked.method, &asked.path).map(|(route, _)| route);
@@ -111,28 +112,37 @@ pub(super) async fn answer(
 /// The vendor's answer to a request that came without a connection: no fault strikes it, no log tells of it.
 pub(super) async fn answer_in_memory(port: &Port, request: Request) -> Response {
     let request_id = port.deployment.next_request_id();
-    match read(request).await {
-        Ok(asked) => {
-            let outcome = port.honest(&asked, &request_id).await;
-            response(outcome, port.deployment.world_now(), &request_id, port.site.workspace_id)
-        }
-        Err(status) => Response::builder().status(status).body(Body::empty()).unwrap_or_default(),
-    }
+    let Some(asked) = read(request).await else { return Response::default() };
+    let outcome = port.honest(&asked, &request_id).await;
+    response(outcome, port.deployment.world_now(), &request_id, port.site.workspace_id)
 }
 
-async fn read(request: Request) -> Result<Asked, StatusCode> {
+/// Reads a request whole; none if its caller hangs up before its end.
+async fn read(request: Request) -> Option<Asked> {
     let (head, body) = request.into_parts();
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let asked = Asked {
+    let mut whole = Vec::new();
+    let mut parts = body.into_data_stream();
+    let mut is_too_large = false;
+    while let Some(part) = parts.next().await {
+        let part = part.ok()?;
+        is_too_large |= whole.len() + part.len() > LARGEST_BODY;
+        if is_too_large {
+            // Read to its end all the same: who is still sending does not hear the answer.
+            whole.clear();
+        } else {
+            whole.extend_from_slice(&part);
+        }
+    }
+    Some(Asked {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         authorization: header(AUTHORIZATION),
         content_type: header(CONTENT_TYPE),
-        body: Bytes::new(),
-    };
-    let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-    Ok(Asked { body, ..asked })
+        body: Bytes::from(whole),
+        is_too_large,
+    })
 }
 
 impl Port {
@@ -179,7 +189,10 @@ impl Port {
                 }
                 outcome.cut = true;
             }
-            Kind::Garbage => outcome.reply.body = b"\x00\x1f{\"run_id\": 12, \"sta\xff\xfe".to_vec(),
+            Kind::Garbage => {
+                outcome.reply.status = StatusCode::OK;
+                outcome.reply.body = b"\x00\x1f{\"run_id\": 12, \"sta\xff\xfe".to_vec();
+            }
             Kind::HtmlSignIn => {
                 outcome.reply.status = StatusCode::OK;
                 outcome.reply.content_type = "text/html; charset=utf-8";
@@ -216,6 +229,11 @@ impl Port {
     }
 
     async fn route(&self, asked: &Asked, asker: &mut Option<String>) -> Answer {
+        if asked.is_too_large {
+            // The vendor documents no code for it.
+            let message = format!("The request is larger than {LARGEST_BODY} bytes.");
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_PARAMETER_VALUE", &message));
+        }
         let found = self.deployment.routes.find(&asked.method, &asked.path);
         let wall = self.deployment.wall_now();
         if let Some((Route { handler: Handler::Open(handler), class, .. }, _)) = found {

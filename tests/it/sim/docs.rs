@@ -40,7 +40,7 @@ async fn the_page_says_what_is_so() {
         check("fault", &fault);
         lab.plant(fault).await;
     }
-    lab.plant(block("example", "fault")).await;
+    check("planted", &ask(Method::POST, "/faults", Some(block("example", "fault"))).await);
     check("faults", &ask(Method::GET, "/faults", None).await);
     for kind in ["delay", "garbage", "expired_token"] {
         lab.call("prod", "operator", Method::GET, &format!("/{kind}"), None).await;
@@ -52,11 +52,36 @@ async fn the_page_says_what_is_so() {
         check("request", line);
     }
     check("state", &ask(Method::GET, "/state", None).await);
-    check("time", &ask(Method::POST, "/advance", Some(json!({"seconds": 1}))).await);
+    check("removed", &ask(Method::DELETE, "/faults?id=1", None).await);
+    let all = ask(Method::GET, "/faults", None).await;
+    let complaint = lab.admin(Method::DELETE, "/faults?id=-3", None).await;
+    assert_eq!(complaint.0, 400);
+    check("complaint", &complaint.1);
+    assert_eq!(ask(Method::GET, "/faults", None).await, all, "nothing was removed");
+    check("advance", &block("example", "advance"));
+    check("time", &ask(Method::POST, "/advance", Some(block("example", "advance"))).await);
     check("time", &ask(Method::POST, "/pause", None).await);
     check("time", &ask(Method::POST, "/resume", None).await);
     check("statements", &ask(Method::POST, "/statements", Some(json!({"takes_ms": null}))).await);
     check("breaks", &ask(Method::POST, "/breaks", Some(json!({}))).await);
+}
+
+#[tokio::test]
+async fn the_written_configuration_has_what_the_page_shows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _process = Process::start(folder.path(), &["--config-out", "sim.toml"]);
+    let written: toml::Table =
+        std::fs::read_to_string(folder.path().join("sim.toml")).expect("read").parse().expect("TOML");
+    let (_, rest) = PAGE.split_once("```toml\n").expect("an example");
+    let shown: toml::Table = rest.split_once("```").expect("a closed block").0.parse().expect("TOML");
+    let names = |table: &toml::Table| table.keys().cloned().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(names(&shown), names(&written));
+    for table in ["tags", "ledger"] {
+        assert_eq!(names(shown[table].as_table().expect("a table")), names(written[table].as_table().expect("one")));
+    }
+    assert_eq!(shown["auth"]["prod"], written["auth"]["prod"]);
+    assert_eq!(shown["rules"][0], written["rules"][0]);
+    assert_eq!(shown["workspaces"][0]["name"], written["workspaces"][0]["name"]);
 }
 
 #[test]
@@ -67,5 +92,5 @@ fn every_example_has_a_schema_and_the_other_way_round() {
         rests.filter_map(|rest| rest.split_once(" -->")).map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names("example"), names("schema"));
-    assert_eq!(names("example").len(), 9);
+    assert_eq!(names("example").len(), 13);
 }

@@ -90,6 +90,27 @@ async fn garbage_and_a_sign_in_page_look_like_success() {
 }
 
 #[tokio::test]
+async fn garbage_behind_a_refusal_looks_like_success_too() {
+    let lab = Lab::calm().await;
+    lab.plant(json!({"kind": "garbage", "when": "after", "route": "/api/2.2/jobs/get"})).await;
+    let response = lab.call("prod", "operator", Method::GET, "/api/2.2/jobs/get?job_id=1", None).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_like_anything_else() {
+    let lab = Lab::calm().await;
+    let access = lab.access("prod");
+    let (url, body) = (format!("{}{RUN_NOW}", access.host), vec![b' '; 33 * 1024 * 1024]);
+    let response = lab.http.post(url).bearer_auth(&access.tokens["operator"]).body(body).send().await.expect("sent");
+    let id = response.headers()["x-request-id"].to_str().expect("ASCII").to_owned();
+    assert_eq!(super::refusal(response).await.0, 413);
+    let (_, requests) = lab.admin(Method::GET, "/requests?limit=1", None).await;
+    let line = &items(&requests, "requests")[0];
+    assert_eq!((&line["request_id"], &line["status"]), (&json!(id), &json!(413)));
+}
+
+#[tokio::test]
 async fn an_expired_token_stays_expired_when_it_is_of_oauth() {
     let lab = Lab::calm().await;
     let access = lab.access("prod").clone();
