@@ -1,6 +1,7 @@
 //! Where the program touches the world: the clock, the terminal, the poller, signals.
 
 pub mod acts;
+pub mod aftermath;
 pub mod authority;
 pub mod cache;
 pub mod captain;

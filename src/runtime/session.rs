@@ -21,6 +21,7 @@ use crate::domain::workspace::Workspace;
 use crate::keymap::KeymapError;
 use crate::operations::journal::Actor;
 use crate::runtime::acts::{self, Acts, Shop};
+use crate::runtime::aftermath::left_behind;
 use crate::runtime::cache::Cache;
 use crate::runtime::captain::Fenced;
 use crate::runtime::clock::SystemClock;
@@ -119,7 +120,13 @@ impl Session<'_> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = self.config;
         let log = telemetry::start(&config.paths.state_dir.join("logs"), &config.personal.log, clock.clone())?;
-        console::restore_on_panic(Some(log.folder.clone()));
+        let after = clock.clone();
+        let state_dir = config.paths.state_dir.clone();
+        let left_behind = move || {
+            let now = after.now();
+            left_behind(&state_dir, SystemIds::default().ulid(now), now)
+        };
+        console::restore_on_panic(Some(log.folder.clone()), left_behind);
         let theme = self.theme()?;
         let size = crossterm::terminal::size().map_err(console::Error::from)?;
         let settings = Settings::of(config, size, clock.now()).map_err(SessionError::Keys)?;

@@ -135,13 +135,18 @@ pub struct Record {
     pub is_over: bool,
 }
 
+/// Where the journal of a state folder is.
+pub fn file(state: &Path) -> PathBuf {
+    state.join("operations.db")
+}
+
 impl Journal {
     /// Opens the journal of a state folder, making it where it is missing, and begins a session in it.
     ///
     /// # Errors
     /// See [`Error`]. A file that cannot be read is one: nothing of it is set aside.
     pub fn open(state: &Path, session: Ulid, who: &str) -> Result<Self, Error> {
-        let path = state.join("operations.db");
+        let path = file(state);
         super::make_private(&path)?;
         let connection = super::connect(&path, &Format { owner: OWNER, steps: STEPS, synchronous: "FULL" })?;
         let sessions = state.join("sessions");

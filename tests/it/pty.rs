@@ -238,6 +238,7 @@ fn a_panic_gives_the_terminal_back_and_says_where_the_log_is() {
         assert!(shown.contains("planted panic"), "{place}: {shown}");
         if place == "view" {
             assert!(shown.replace('\n', "").contains(&mark.display().to_string()), "{place}: {shown}");
+            assert!(shown.contains("The journal is in the drawer"), "{place}: {shown}");
         }
         terminal.assert_restored();
     }
@@ -263,7 +264,8 @@ fn panicking_console() {
 
     let Ok(place) = std::fs::read_to_string("panic") else { return };
     let place = place.as_str();
-    restore_on_panic(Some(std::env::current_dir().expect("a folder").join("the.log")));
+    let left_behind = || vec!["The journal is in the drawer".to_owned()];
+    restore_on_panic(Some(std::env::current_dir().expect("a folder").join("the.log")), left_behind);
     let clock = Arc::new(SystemClock);
     let (back, facts) = tokio::sync::mpsc::channel(8);
     let settings = Settings {

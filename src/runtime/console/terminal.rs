@@ -138,15 +138,22 @@ fn restore() {
 
 /// Makes panics leave a terminal in order, and say where the log is. Call it on the thread that will run the loop.
 ///
+/// `left_behind` gives what a person should know beside the panic itself, a line each.
+///
 /// A panic of that thread restores the terminal and ends the program as usual. One of another thread, which would draw
 /// over the screen, is logged and ends the console at its next turn.
-pub fn restore_on_panic(log: Option<PathBuf>) {
+pub fn restore_on_panic(log: Option<PathBuf>, left_behind: impl Fn() -> Vec<String> + Send + Sync + 'static) {
     let loop_thread = std::thread::current().id();
-    std::panic::set_hook(Box::new(move |panic| on_panic(panic, loop_thread, log.as_ref())));
+    std::panic::set_hook(Box::new(move |panic| on_panic(panic, loop_thread, log.as_ref(), &left_behind)));
 }
 
 #[expect(clippy::print_stderr, reason = "the terminal was just given back, and nothing else is left to say it")]
-fn on_panic(panic: &PanicHookInfo<'_>, loop_thread: ThreadId, log: Option<&PathBuf>) {
+fn on_panic(
+    panic: &PanicHookInfo<'_>,
+    loop_thread: ThreadId,
+    log: Option<&PathBuf>,
+    left_behind: &dyn Fn() -> Vec<String>,
+) {
     let trace = std::backtrace::Backtrace::force_capture();
     tracing::error!(%panic, %trace, "panic");
     if std::thread::current().id() != loop_thread {
@@ -159,6 +166,9 @@ fn on_panic(panic: &PanicHookInfo<'_>, loop_thread: ThreadId, log: Option<&PathB
     match log {
         Some(log) => eprintln!("  This is a defect of lakeshift. What led to it is in {}", log.display()),
         None => eprintln!("  This is a defect of lakeshift."),
+    }
+    for line in left_behind() {
+        eprintln!("  {line}");
     }
 }
 
