@@ -115,6 +115,13 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print the manual page of lakeshift or of a subcommand.
+    Man {
+        /// The subcommand, such as `run start`.
+        #[arg(value_name = "SUBCOMMAND")]
+        of: Vec<String>,
+        /// Write every page into this folder instead, for `man`.
+        #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "of")]
+        out: Option<PathBuf>,
+    },
 }

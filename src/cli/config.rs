@@ -17,6 +17,7 @@ use crate::config::values::ShownValue;
 use crate::config::{Config, schema};
 use crate::domain::credential::{CredentialSource, SecretSource};
 use crate::keymap::{Keymap, KeymapError};
+use crate::telemetry;
 use crate::theme::{Choice, Depth, Theme};
 
 /// What to do with the configuration.
@@ -150,21 +151,25 @@ fn check(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the configuration names must be there: its theme, and commands for its keys.
-fn usable(config: Config) -> Result<Config, ConfigError> {
+/// What the configuration names must be there: its theme, commands for its keys, a filter of the log.
+pub(super) fn usable(config: Config) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
     let folder = config.paths.config_dir.join("themes");
     let choice = Choice { name: &config.personal.theme, folder: Some(&folder), depth: Depth::Full, unicode: true };
     if let Err(error) = Theme::load(&choice) {
         problems.push(Problem { origin: config.origin("theme").clone(), message: error.to_string(), hint: None });
     }
+    if let Err(error) = telemetry::check(&config.personal.log) {
+        problems.push(Problem { origin: config.origin("log").clone(), message: format!("`log`: {error}"), hint: None });
+    }
     if let Err(errors) = Keymap::load(&vocabulary(), &config.personal.keys) {
         let problem = |error: KeymapError| {
-            let message = error.to_string();
-            // The message begins with the setting: `keys.global.quit: ...`.
-            let setting = message.split(':').next().unwrap_or_default();
-            let origin = config.origins.get(setting).cloned().unwrap_or(Origin::WholeFile(config.file.clone()));
-            Problem { origin, message, hint: None }
+            let setting = error.setting();
+            let below = format!("{setting}.");
+            let written = config.origins.iter().find(|(path, _)| **path == setting || path.starts_with(&below));
+            let whole = || Origin::WholeFile(config.file.clone());
+            let origin = written.map_or_else(whole, |(_, origin)| origin.clone());
+            Problem { origin, message: error.to_string(), hint: None }
         };
         problems.extend(errors.into_iter().map(problem));
     }

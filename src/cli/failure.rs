@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::output::Document;
+
 /// What kind of failure it is. Each has an exit code of its own, which scripts may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A defect of this program.
@@ -74,7 +77,29 @@ pub struct Failure {
     reader_left: bool,
 }
 
+/// A failure as programs are told of it, on standard error.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Report<'a> {
+    /// What kind it is.
+    kind: Kind,
+    /// The exit code that goes with the kind.
+    exit_code: u8,
+    /// What happened, to what.
+    message: &'a str,
+    /// What to do, one sentence each.
+    hints: &'a [String],
+}
+
+impl Document for Report<'_> {
+    const SCHEMA: &'static str = "lakeshift.error/1";
+}
+
 impl Failure {
+    /// The failure for programs.
+    pub fn report(&self) -> Report<'_> {
+        Report { kind: self.kind, exit_code: self.kind.exit_code(), message: &self.message, hints: &self.hints }
+    }
+
     /// A failure with a sentence that says what happened, and to what.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hints: Vec::new(), reader_left: false }

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod handover;
 pub mod init;
 pub mod ledger;
+mod man;
 pub mod operate;
 pub mod operation_page;
 pub mod operations;
@@ -32,8 +33,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-use serde_json::json;
+use clap::{CommandFactory, Parser, ValueEnum};
 
 use args::{Arguments, Command, Global};
 use failure::{Failure, Kind};
@@ -82,13 +82,10 @@ impl Context<'_> {
 
 /// Runs the program with the process's own arguments and streams, and gives its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // A closed pipe behind `--help | head` is nobody's failure.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Kind::User.exit_code() } else { 0 });
-        }
+        Err(error) => return unparsed(&error, &given),
     };
     let environment = environment::of_process();
     let global = &arguments.global;
@@ -137,13 +134,34 @@ fn run(arguments: &Arguments, context: &mut Context<'_>) -> Result<u8, Failure> 
             clap_complete::generate(*shell, &mut Arguments::command(), "lakeshift", &mut script);
             context.output.out.write_all(&script).map_err(Failure::from)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-            context.output.out.write_all(&page).map_err(Failure::from)
-        }
+        Command::Man { of, out } => man::run(of, out.as_deref(), context),
     }
     .map(|()| 0)
+}
+
+/// What clap has to say instead of arguments: help, the version, or what is wrong with them.
+fn unparsed(error: &clap::Error, given: &[OsString]) -> ExitCode {
+    let format = output_asked(given);
+    if !error.use_stderr() || format == Format::Text {
+        // A closed pipe behind `--help | head` is nobody's failure.
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { Kind::User.exit_code() } else { 0 });
+    }
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let failure = lines.fold(Failure::new(Kind::User, message), Failure::hint);
+    report(&failure, format, &mut std::io::stderr().lock());
+    ExitCode::from(failure.kind.exit_code())
+}
+
+/// The form that a command line asks for that could not be parsed.
+fn output_asked(given: &[OsString]) -> Format {
+    let words: Vec<&str> = given.iter().filter_map(|word| word.to_str()).collect();
+    let apart = words.windows(2).filter(|pair| pair[0] == "--output").map(|pair| pair[1]);
+    let joined = words.iter().filter_map(|word| word.strip_prefix("--output="));
+    let asked = apart.chain(joined).find_map(|form| Format::from_str(form, false).ok());
+    asked.unwrap_or(Format::Text)
 }
 
 /// Says what went wrong: three parts for a person, one JSON document for a program.
@@ -153,16 +171,11 @@ fn report(failure: &Failure, format: Format, err: &mut dyn Write) {
             let hints: String = failure.hints.iter().map(|hint| format!("  {hint}\n")).collect();
             format!("lakeshift: {}\n{hints}", failure.message)
         }
-        Format::Json | Format::Ndjson => format!(
-            "{}\n",
-            json!({
-                "schema": "lakeshift.error/1",
-                "kind": failure.kind,
-                "exit_code": failure.kind.exit_code(),
-                "message": failure.message,
-                "hints": failure.hints,
-            })
-        ),
+        // One line in either form: what is read of standard error is read by the line.
+        Format::Json | Format::Ndjson => {
+            let _ = Output { format: Format::Ndjson, color: false, out: err }.document(&failure.report());
+            return;
+        }
     };
     // When even standard error is closed, the exit code is all that is left to say it.
     let _ = err.write_all(text.as_bytes());

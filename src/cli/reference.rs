@@ -8,7 +8,7 @@ use clap::{Arg, Command, CommandFactory};
 use serde_json::{Value, json};
 
 use super::args::Arguments;
-use super::failure::Kind;
+use super::failure::{Kind, Report};
 use super::output::schema_of;
 use super::{
     config, doctor, init, ledger, operation_page, operations, pipelines, replay, run, runs, status, watch, whoami,
@@ -21,6 +21,7 @@ use crate::runtime::statements;
 /// The JSON schemas of all that subcommands print for programs, by the name of their file.
 pub fn documents() -> Vec<(String, Value)> {
     let schemas = [
+        schema_of::<Report<'_>>(),
         schema_of::<status::FleetStatus>(),
         schema_of::<runs::RunList>(),
         schema_of::<runs::ShownRun>(),

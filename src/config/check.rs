@@ -86,6 +86,11 @@ impl Check<'_> {
     }
 
     fn text(&mut self, schema: &Value, text: &str, span: Range<usize>, path: &str) {
+        let shortest = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
+        if (text.chars().count() as u64) < shortest {
+            let found = if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
+            return self.find(span, format!("`{path}`: expected at least {shortest} character(s), found {found}"));
+        }
         let form = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         if let Err(error) = check_form(form, text) {
             let words = form_in_words(form).unwrap_or(form);

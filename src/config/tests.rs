@@ -94,6 +94,18 @@ fn unknown_keys_wrong_types_and_impossible_values_are_all_reported_with_their_pl
 }
 
 #[test]
+fn what_must_say_something_says_something() {
+    let ledger = "[ledger]\nworkspace = 'prod'\nwarehouse = ''\ncatalog = 'ops'\nschema = 'r'";
+    assert_eq!(
+        problems(&format!("[operations]\nlate_bound = '0s'\n{ledger}")),
+        [
+            "2:14: `operations.late_bound`: expected 1s to 15m, found 0s",
+            "5:13: `ledger.warehouse`: expected at least 1 character(s), found nothing",
+        ]
+    );
+}
+
+#[test]
 fn a_wrong_workspace_is_told_what_was_expected() {
     let found = Home::with(&[(
         "config.toml",

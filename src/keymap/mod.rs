@@ -46,21 +46,25 @@ struct Binding {
     word: &'static str,
     context: &'static str,
     key: Key,
+    /// Whether the user's table makes it.
+    is_users: bool,
 }
 
 /// Why a table of keys cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeymapError {
     /// A context that no screen has.
-    #[error("[keys.{context}]: no such context; there are {}", known.join(", "))]
+    #[error("keys.{context}: no such context{}; there are {}", did_you_mean(*nearest), known.join(", "))]
     UnknownContext {
         /// As written.
         context: String,
+        /// The context with the most similar name.
+        nearest: Option<&'static str>,
         /// What there is.
         known: Vec<&'static str>,
     },
     /// A command that its context does not have.
-    #[error("keys.{context}.{command}: no such command{}", nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default())]
+    #[error("keys.{context}.{command}: no such command{}", did_you_mean(*nearest))]
     UnknownCommand {
         /// Where it stands.
         context: String,
@@ -79,18 +83,18 @@ pub enum KeymapError {
         /// What is wrong with the spelling.
         unknown: UnknownKey,
     },
-    /// One key, two commands.
+    /// One key, two commands: told of the one that the user gave it.
     #[error("keys.{context}.{command}: {key} already calls {other} ({other_context}); give one of them another key")]
     Conflict {
-        /// Where the second meaning stands.
+        /// Where it stands.
         context: &'static str,
-        /// The second meaning.
+        /// The command.
         command: &'static str,
         /// The key.
         key: Key,
-        /// The first meaning.
+        /// The command that has the key too.
         other: &'static str,
-        /// Where the first meaning stands.
+        /// Where that one stands.
         other_context: &'static str,
     },
     /// A command that changes the world on a key that fingers press by habit elsewhere.
@@ -118,6 +122,27 @@ pub enum KeymapError {
     Unreadable(String),
 }
 
+impl KeymapError {
+    /// The setting that is wrong, by its dotted path in the configuration: `keys.global.quit`, or `keys.flet` for all
+    /// that stands below it.
+    pub fn setting(&self) -> String {
+        match self {
+            Self::UnknownContext { context, .. } => format!("keys.{context}"),
+            Self::UnknownCommand { context, command, .. } | Self::UnknownKey { context, command, .. } => {
+                format!("keys.{context}.{command}")
+            }
+            Self::Conflict { context, command, .. }
+            | Self::Habit { context, command, .. }
+            | Self::Needed { context, command } => format!("keys.{context}.{command}"),
+            Self::Unreadable(_) => "keys".to_owned(),
+        }
+    }
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
 /// Control with these letters deletes or scrolls in vim, readline or tmux: no place for harm (console.md 3).
 const HABITS: [char; 5] = ['a', 'b', 'd', 'k', 'w'];
 
@@ -140,12 +165,15 @@ impl Keymap {
         let mut bindings = Vec::new();
         for (context, commands) in &table {
             if !words.iter().any(|word| word.context == *context) {
-                errors.push(KeymapError::UnknownContext { context: context.clone(), known: contexts(words) });
+                let known = contexts(words);
+                let nearest = nearest(context, known.iter().copied());
+                errors.push(KeymapError::UnknownContext { context: context.clone(), nearest, known });
                 continue;
             }
             for (command, keys) in commands {
+                let is_users = user.get(context).is_some_and(|commands| commands.contains_key(command));
                 match words.iter().find(|word| word.context == *context && word.name == *command) {
-                    Some(word) => bind(word, keys, &mut bindings, &mut errors),
+                    Some(word) => bind(word, keys, is_users, &mut bindings, &mut errors),
                     None => errors.push(unknown_command(words, context, command)),
                 }
             }
@@ -184,13 +212,13 @@ fn reaches(made_in: &str, context: &str) -> bool {
     made_in == context || (made_in == GLOBAL && ![DIALOG, SHEET].contains(&context))
 }
 
-fn bind(word: &Word, keys: &[String], bindings: &mut Vec<Binding>, errors: &mut Vec<KeymapError>) {
+fn bind(word: &Word, keys: &[String], is_users: bool, bindings: &mut Vec<Binding>, errors: &mut Vec<KeymapError>) {
     for spelled in keys {
         match spelled.parse::<Key>() {
             Ok(key) if word.dangerous && is_habit(key) => {
                 errors.push(KeymapError::Habit { context: word.context, command: word.name, key });
             }
-            Ok(key) => bindings.push(Binding { word: word.name, context: word.context, key }),
+            Ok(key) => bindings.push(Binding { word: word.name, context: word.context, key, is_users }),
             Err(unknown) => errors.push(KeymapError::UnknownKey {
                 context: word.context.to_owned(),
                 command: word.name.to_owned(),
@@ -217,6 +245,9 @@ fn conflicts(bindings: &[Binding]) -> Vec<KeymapError> {
                 && (reaches(other.context, binding.context) || reaches(binding.context, other.context))
         });
         if let Some(other) = first {
+            // Whoever reads of it can change the one that they wrote, whichever comes first.
+            let (binding, other) =
+                if other.is_users && !binding.is_users { (other, binding) } else { (binding, other) };
             found.push(KeymapError::Conflict {
                 context: binding.context,
                 command: binding.word,
@@ -240,14 +271,17 @@ fn contexts(words: &[Word]) -> Vec<&'static str> {
 }
 
 fn unknown_command(words: &[Word], context: &str, command: &str) -> KeymapError {
-    let nearest = words
-        .iter()
-        .filter(|word| word.context == context)
-        .map(|word| (strsim::jaro_winkler(word.name, command), word.name))
+    let of_context = words.iter().filter(|word| word.context == context).map(|word| word.name);
+    let nearest = nearest(command, of_context);
+    KeymapError::UnknownCommand { context: context.to_owned(), command: command.to_owned(), nearest }
+}
+
+fn nearest(wrong: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    names
+        .map(|name| (strsim::jaro_winkler(name, wrong), name))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name);
-    KeymapError::UnknownCommand { context: context.to_owned(), command: command.to_owned(), nearest }
+        .map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -305,9 +339,9 @@ mod tests {
     fn one_key_with_two_meanings_is_refused_across_contexts_too() {
         assert_eq!(
             refusal("global.mouse = ['q']"),
-            "keys.global.quit: q already calls mouse (global); give one of them another key"
+            "keys.global.mouse: q already calls quit (global); give one of them another key"
         );
-        assert!(refusal("fleet.next-problem = ['?']").contains("? already calls"));
+        assert!(refusal("fleet.next-problem = ['?']").starts_with("keys.fleet.next-problem: ? already calls help"));
         assert!(load("log.only-failures = ['n']").is_ok(), "two screens may use one key");
         assert!(load("dialog.next = ['q']").is_ok(), "a dialog shadows the screen");
     }
@@ -315,7 +349,9 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_nearest() {
         assert_eq!(refusal("global.filtre = ['z']"), "keys.global.filtre: no such command; did you mean filter?");
-        assert!(refusal("flet.open = ['z']").contains("there are audit, dialog, fleet, global"));
+        let refused = refusal("flet.open = ['z']");
+        let expected = "keys.flet: no such context; did you mean fleet?; there are audit, dialog, fleet, global";
+        assert!(refused.starts_with(expected), "{refused}");
         assert!(refusal("global.mouse = ['entre']").contains("keys.global.mouse: `entre` is no key"));
     }
 

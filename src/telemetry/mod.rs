@@ -85,6 +85,14 @@ pub fn start(folder: &Path, filter: &str, clock: Arc<dyn Clock>) -> Result<Log, 
     Ok(Log { _worker: worker, folder: folder.to_owned() })
 }
 
+/// Whether a filter can be used.
+///
+/// # Errors
+/// When it is none.
+pub fn check(filter: &str) -> Result<(), Error> {
+    filter_of(filter).map(drop)
+}
+
 /// A bare level is about lakeshift; its libraries speak up only when something is wrong.
 fn filter_of(text: &str) -> Result<EnvFilter, Error> {
     let is_level = text.parse::<tracing::level_filters::LevelFilter>().is_ok();

@@ -117,6 +117,14 @@ fn help_and_version_go_to_standard_output() {
     assert!(home.run(&["--help"]).ok().contains("Usage: lakeshift"));
     assert_eq!(home.run(&["--version"]).ok(), format!("lakeshift {}\n", env!("CARGO_PKG_VERSION")));
     assert!(home.run(&["man"]).ok().contains(".TH lakeshift 1"));
+    let of_start = home.run(&["man", "run", "start"]).ok();
+    assert!(of_start.contains(".TH lakeshift-run-start 1") && of_start.contains("dry\\-run"), "{of_start}");
+    let unknown = home.run(&["man", "run", "strat"]);
+    assert_eq!(unknown.code(), 2);
+    assert!(unknown.stderr().contains("lakeshift run has no subcommand `strat`"), "{}", unknown.stderr());
+    let pages = home.path().join("pages");
+    home.run(&["man", "--out", pages.to_str().expect("text")]).ok();
+    assert!(pages.join("lakeshift-ledger-verify.1").is_file());
     assert!(home.run(&["completions", "bash"]).ok().contains("_lakeshift()"));
 }
 
@@ -143,10 +151,19 @@ fn without_a_configuration_it_says_how_to_get_one() {
 #[test]
 fn errors_for_programs_are_one_document_on_standard_error() {
     let ran = Home::new().run(&["config", "show", "--output", "json"]);
-    let error: Value = serde_json::from_str(&ran.stderr()).expect("JSON");
+    let error = described(&ran.stderr());
     assert_eq!(error["schema"], "lakeshift.error/1");
     assert_eq!((&error["kind"], &error["exit_code"]), (&"config".into(), &3.into()));
     assert_eq!(ran.code(), 3);
+
+    // Also where the command line itself is wrong.
+    for form in [&["--output", "json", "status", "--al"][..], &["status", "--al", "--output=ndjson"]] {
+        let ran = Home::new().run(form);
+        let error = described(&ran.stderr());
+        assert_eq!((&error["kind"], ran.code()), (&"user".into(), 2));
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("unexpected argument '--al'")), "{error}");
+        assert!(error["hints"].to_string().contains("'--all'"), "{error}");
+    }
 }
 
 #[test]
@@ -342,11 +359,18 @@ fn without_a_terminal_the_console_refuses_and_names_the_way_for_scripts() {
 
 #[test]
 fn config_check_knows_themes_and_commands() {
-    let home = Home::with_config(
-        &CONFIG.replace("dark", "drak").replace("[auth.prod]", "[keys.global]\nquiet = ['q']\n[auth.prod]"),
-    );
+    let keys = "[keys.global]\nquiet = ['x']\nmouse = ['q']\n[keys.flet]\nopen = ['z']\n[auth.prod]";
+    let config = CONFIG.replace("dark", "drak").replace("[auth.prod]", keys);
+    let home = Home::with_config(&format!("log = 'lakeshift=loud'\n{config}"));
     let ran = home.run(&["config", "check"]);
     assert_eq!(ran.code(), 3);
-    assert!(ran.stderr().contains("config.toml:2:9: no theme is called `drak`"), "{}", ran.stderr());
-    assert!(ran.stderr().contains("config.toml:5:9: keys.global.quiet"), "{}", ran.stderr());
+    for problem in [
+        "config.toml:1:7: `log`: ",
+        "config.toml:3:9: no theme is called `drak`",
+        "config.toml:6:9: keys.global.quiet: no such command; did you mean quit?",
+        "config.toml:7:9: keys.global.mouse: q already calls quit (global)",
+        "config.toml:9:8: keys.flet: no such context; did you mean fleet?",
+    ] {
+        assert!(ran.stderr().contains(problem), "{problem}: {}", ran.stderr());
+    }
 }

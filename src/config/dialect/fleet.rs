@@ -54,6 +54,7 @@ impl Default for Naming {
 pub struct OperationsEntry {
     /// How long a request whose answer was lost may still take effect. An operation waits it out and looks again before it
     /// asks anew for what no token names, and before it ends with such a doubt.
+    #[schemars(extend("x-min" = "1s", "x-max" = "15m"))]
     pub late_bound: Seconds,
 }
 
