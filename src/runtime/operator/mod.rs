@@ -182,7 +182,8 @@ impl Hand {
     }
 
     fn waits_for_ledger(&self) -> bool {
-        self.plan.tier.waits_for_ledger() && !self.state.released
+        let newest = self.state.steps.iter().map(|at| at.forward.intended_seq.max(at.back.intended_seq)).max();
+        self.plan.tier.waits_for_ledger() && newest.is_some_and(|newest| self.acknowledged < newest)
     }
 }
 
