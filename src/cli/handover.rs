@@ -8,7 +8,7 @@ use super::operate::{Desk, of_operator, of_store};
 use crate::domain::text;
 use crate::operations::plan::OperationId;
 use crate::runtime::captain::needs_lease;
-use crate::runtime::entropy::{Ids, SystemIds};
+use crate::runtime::entropy::SystemIds;
 use crate::runtime::operator::Happened;
 use crate::runtime::takeover::{self, Here, NotTaken};
 use crate::store::Health;
@@ -100,9 +100,8 @@ impl Desk {
             captain.has(operation, tenure);
         }
         let now = clock.now();
-        let audit_id = SystemIds::default().ulid(now);
         let journal = self.operator.journal_mut();
-        let settled = takeover::settle(journal, &inquiry, &self.actor, reason, audit_id, now);
+        let settled = takeover::settle(journal, &inquiry, &self.actor, reason, &mut SystemIds::default(), now);
         settled.map(drop).map_err(|error| of_takeover(&error))
     }
 

@@ -115,7 +115,7 @@ impl Desk {
             ids: Box::new(ids),
             actor: Actor(actor.clone()),
             // Without a ledger there is nobody to tell.
-            rows: if config.fleet.ledger.is_some() { outbox_rows(session) } else { no_rows() },
+            rows: if config.fleet.ledger.is_some() { outbox_rows() } else { no_rows() },
         });
         Ok(Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) })
     }

@@ -65,7 +65,9 @@ impl Exchanger {
         let took = begun.elapsed();
         let (status, bytes, request_id, error) = match &result {
             Ok(answer) => {
-                self.offset.learn(&answer.headers, at, took);
+                // By our clock as it is now: it may have been set while the request was under way.
+                let sent_at = TimeDelta::from_std(took).map_or(at, |took| self.clock.now() - took);
+                self.offset.learn(&answer.headers, sent_at, took);
                 let error = (!answer.status.is_success()).then(|| answer.status.to_string());
                 (Some(answer.status), answer.body.len(), request_id(&answer.headers), error)
             }
@@ -177,6 +179,49 @@ mod tests {
         assert!((learned.ms() - 3_600_000).abs() <= 1_000);
         learned.learn(&HeaderMap::new(), at(0), Duration::ZERO);
         assert!((learned.ms() - 3_600_000).abs() <= 1_000, "an answer without a date teaches nothing");
+    }
+
+    /// A machine whose clock is set while a request is under way, and the workspace that it asks.
+    struct Jumping(AtomicI64);
+
+    impl Clock for Jumping {
+        fn now(&self) -> Instant {
+            at(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    impl Transport for Arc<Jumping> {
+        fn exchange(&self, _: Outgoing) -> futures::future::BoxFuture<'_, Result<Incoming, Broken>> {
+            let answer = headers(self.now());
+            self.0.fetch_add(386_000, Ordering::Relaxed);
+            Box::pin(std::future::ready(Ok(Incoming {
+                status: http::StatusCode::OK,
+                headers: answer,
+                body: bytes::Bytes::new(),
+            })))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_while_a_request_is_under_way_does_not_move_the_workspaces_time() {
+        let clock = Arc::new(Jumping(AtomicI64::new(1_700_000_000_000)));
+        let exchanger = Exchanger {
+            workspace: "prod".into(),
+            transport: Arc::new(Arc::clone(&clock)),
+            clock: clock.clone(),
+            observer: Arc::new(|_| {}),
+            offset: ClockOffset::default(),
+        };
+        let request = Outgoing {
+            method: http::Method::GET,
+            url: "https://prod.example.test/api".parse().expect("a URL"),
+            headers: HeaderMap::new(),
+            body: None,
+        };
+        let label = Label { lane: Lane::Act, route: "/api", attempt: 1 };
+        exchanger.exchange(label, request, Duration::from_secs(1)).await.expect("an answer");
+        let world_now = clock.now() + TimeDelta::milliseconds(exchanger.offset.ms());
+        assert!((world_now - at(1_700_000_000_000)).num_milliseconds().abs() <= 1_000, "{world_now}");
     }
 
     #[test]

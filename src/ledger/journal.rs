@@ -56,7 +56,8 @@ struct Detail {
     seq: u64,
     at: Instant,
     by: Actor,
-    /// The process that wrote it, where that is known: of two that go on from the same entry, who took it up counts.
+    /// The entry with which its writer got the operation in hand, where that is known: of two that go on from the same
+    /// entry, who took it up counts. (Rows of old name the writer's process.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<Ulid>,
     event: Json,
@@ -78,17 +79,20 @@ pub struct Found {
     pub writers: Vec<String>,
     /// Who was at the console when the newest entry was written.
     pub last_by: Actor,
+    /// The entry with which they got it in hand, where that is known.
+    pub taken_by: Option<Ulid>,
     /// When the newest entry was recorded, by the server's clock, in microseconds since 1970.
     pub newest_us: i64,
 }
 
-/// The ledger's rows of one journal entry that a process wrote. Pure: the same entry gives the same rows, so that it can be
+/// The ledger's rows of one journal entry, which was written by whoever got the operation in hand with the entry
+/// `taken_by`. Pure: the same entry gives the same rows, so that it can be
 /// delivered twice.
 ///
 /// # Errors
 /// Never for the plans and entries that this program makes.
-pub fn rows_of(plan: &Plan, entry: &Recorded, session: Option<Ulid>) -> Result<Vec<LedgerRow>, Unwritable> {
-    let mut rows = vec![audit(plan, entry, session)?];
+pub fn rows_of(plan: &Plan, entry: &Recorded, taken_by: Option<Ulid>) -> Result<Vec<LedgerRow>, Unwritable> {
+    let mut rows = vec![audit(plan, entry, taken_by)?];
     match &entry.event {
         Event::Planned { digest } => {
             rows.push(operation(plan, digest)?);
@@ -113,7 +117,7 @@ fn number(number: u64) -> Value {
     Value::Number(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn audit(plan: &Plan, entry: &Recorded, session: Option<Ulid>) -> Result<LedgerRow, Unwritable> {
+fn audit(plan: &Plan, entry: &Recorded, taken_by: Option<Ulid>) -> Result<LedgerRow, Unwritable> {
     let first = matches!(entry.event, Event::Planned { .. });
     let plan_json = if first { serde_json::from_str(&plan.canonical()?).ok() } else { None };
     let detail = Detail {
@@ -122,7 +126,7 @@ fn audit(plan: &Plan, entry: &Recorded, session: Option<Ulid>) -> Result<LedgerR
         seq: entry.seq,
         at: entry.at,
         by: entry.actor.clone(),
-        session,
+        session: taken_by,
         event: serde_json::to_value(&entry.event).unwrap_or_default(),
         plan: plan_json,
     };
@@ -342,7 +346,15 @@ impl Reading {
         let version = plan["version"].as_u64();
         let plan = if self.foreign { Stored::Foreign { version, json: plan.clone() } } else { stored };
         let journal = if plan.known().is_some() { self.entries } else { Vec::new() };
-        Ok(Found { plan, digest, journal, writers: self.writers, last_by, newest_us: self.newest_us })
+        Ok(Found {
+            plan,
+            digest,
+            journal,
+            writers: self.writers,
+            last_by,
+            taken_by: self.session,
+            newest_us: self.newest_us,
+        })
     }
 }
 
@@ -492,6 +504,15 @@ mod tests {
         let found = journal(&plan.id.to_string(), rows).expect("a journal");
         assert_eq!(found.journal, [&late[..2], &going_on[..]].concat());
         assert_eq!(found.last_by, Actor("bob@desk".to_owned()));
+        // She takes it back in the same process: what she wrote before is still no part of it.
+        let hers = [Recorded { actor: Actor("ana@laptop".to_owned()), ..taken(5, Event::TakenUp { from: None }) }];
+        let beside = taken(5, Event::Unpaused);
+        let beside = Recorded { event_id: Ulid::new(8_005, 1), ..beside };
+        let rows =
+            [of(&late, ana), of(std::slice::from_ref(&beside), ana), of(&going_on, bob), of(&hers, hers[0].event_id)];
+        let found = journal(&plan.id.to_string(), recorded(rows.concat())).expect("a journal");
+        assert_eq!(found.journal, [&late[..2], &going_on[..], &hers[..]].concat());
+        assert_eq!(found.taken_by, Some(hers[0].event_id));
         // What is missing of the one that counts is missing.
         let rows = recorded([of(&late, ana), of(&going_on[..1], bob), of(&[taken(5, Event::Completed)], bob)].concat());
         assert_eq!(journal(&plan.id.to_string(), rows), Err(NoJournal::Gap(4)));

@@ -200,6 +200,13 @@ pub enum PauseReason {
         /// Why.
         why: String,
     },
+    /// What a step leads to was not seen in time, and others have happened too.
+    Unseen {
+        /// The step.
+        step: usize,
+        /// What was not seen, and for how long.
+        why: String,
+    },
 }
 
 /// How we know that something happened.
@@ -325,7 +332,7 @@ impl fmt::Display for PauseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Asked => f.write_str("a person asked for it"),
-            Self::CheckFailed { step, why } => write!(f, "step {}: {why}", step + 1),
+            Self::CheckFailed { step, why } | Self::Unseen { step, why } => write!(f, "step {}: {why}", step + 1),
             Self::Refused { step, why } => write!(f, "step {} was refused: {why}", step + 1),
         }
     }

@@ -16,7 +16,8 @@ use tokio::sync::watch;
 
 use crate::domain::text;
 use crate::domain::ulid::Ulid;
-use crate::ledger::lease::{self, Lost, Standing, Tenure};
+use crate::ledger::journal::{NoJournal, journal};
+use crate::ledger::lease::{self, Lost, Standing, Tenure, Tick};
 use crate::ledger::{Ledger, Sql};
 use crate::operations::engine::{Effect, Outcome};
 use crate::operations::plan::{OperationId, Plan, Subject};
@@ -39,7 +40,53 @@ pub fn needs_lease(plan: &Plan) -> bool {
     plan.tier.waits_for_ledger()
 }
 
-type Tenures = BTreeMap<OperationId, Tenure>;
+/// How long after the ledger did not say whose an operation is it is asked again, in milliseconds.
+const ASK_AGAIN_MS: u64 = 2_000;
+
+/// A lease that is held or wanted for an operation.
+#[derive(Clone)]
+struct Held {
+    tenure: Tenure,
+    whose: Whose,
+}
+
+/// In whose hands the ledger says that an operation is. A process may stand still between the plan and its first lease, and
+/// another home may have gone on with the operation meanwhile: the lease is free then, and the operation is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Whose {
+    /// It is to be asked, once the lease is held, from an instant on.
+    Open { taken_by: Ulid, ask_at_ms: u64 },
+    /// Ours.
+    Ours,
+    /// Another's.
+    Others { who: String },
+}
+
+impl Held {
+    fn standing(&self, now: Tick) -> Standing {
+        match (self.tenure.standing(now), &self.whose) {
+            (Standing::Holding { .. }, Whose::Open { .. }) => Standing::Taking,
+            (standing, _) => standing,
+        }
+    }
+
+    /// Whether the ledger is to be asked now whose the operation is.
+    fn asks(&self, now: Tick) -> bool {
+        matches!(&self.whose, Whose::Open { ask_at_ms, .. } if now.monotonic_ms >= *ask_at_ms)
+            && matches!(self.tenure.standing(now), Standing::Holding { .. } | Standing::Observing { .. })
+    }
+
+    fn wakes_at_ms(&self, now: Tick) -> u64 {
+        match &self.whose {
+            Whose::Open { ask_at_ms, .. } if matches!(self.standing(now), Standing::Taking) => {
+                self.tenure.wake_at_ms().min(*ask_at_ms)
+            }
+            _ => self.tenure.wake_at_ms(),
+        }
+    }
+}
+
+type Tenures = BTreeMap<OperationId, Held>;
 
 /// What this process holds, for whoever is about to send something.
 #[derive(Clone)]
@@ -96,7 +143,7 @@ pub fn words(standing: &Standing) -> String {
     }
 }
 
-/// The platform behind the fence: an act on production state leaves only under its lease.
+/// The platform behind the fence: what asks something of production state leaves only under its lease, a look by token too.
 pub struct Fenced {
     /// The platform.
     pub world: Arc<dyn World>,
@@ -111,16 +158,18 @@ impl World for Fenced {
 
     fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
         let performed = self.world.perform(plan, effect);
-        if !needs_lease(plan) || !matches!(effect, Effect::Act { .. }) {
+        if !needs_lease(plan) || !effect.asks() {
             return performed;
         }
         let (fence, operation) = (self.fence.clone(), plan.id);
+        let is_act = matches!(effect, Effect::Act { .. });
         async move {
             match fence.pass(operation).await {
                 Ok(()) => performed.await,
-                Err(why) => {
-                    Outcome::Refused { why: format!("never sent: {why}"), transient: true, retry_after_s: None }
-                }
+                Err(why) => match format!("never sent: {why}") {
+                    why if is_act => Outcome::Refused { why, transient: true, retry_after_s: None },
+                    why => Outcome::Unreadable(why),
+                },
             }
         }
         .boxed()
@@ -130,7 +179,7 @@ impl World for Fenced {
 /// A tenure that comes back from the ledger.
 pub struct Returned {
     operation: OperationId,
-    tenure: Tenure,
+    held: Held,
 }
 
 /// Takes, renews and gives back the leases of the operations in hand.
@@ -170,19 +219,22 @@ impl<S: Sql + Clone + 'static> Captain<S> {
         format!("{}.{}", self.session, self.taken)
     }
 
-    /// Wants the lease for an operation.
-    pub fn want(&mut self, operation: OperationId, product: &str) {
+    /// Wants the lease for an operation, which came into these hands with the entry `taken_by`.
+    pub fn want(&mut self, operation: OperationId, product: &str, taken_by: Ulid) {
         self.leaving.remove(&operation);
         if !self.tenures.borrow().contains_key(&operation) {
             let tenure = Tenure::new(product, operation.to_string(), self.nonce());
-            self.has(operation, tenure);
+            let held = Held { tenure, whose: Whose::Open { taken_by, ask_at_ms: 0 } };
+            self.tenures.send_modify(|tenures| drop(tenures.insert(operation, held)));
         }
     }
 
-    /// Goes on with a tenure that was begun elsewhere in this process.
+    /// Goes on with a tenure that was begun elsewhere in this process, by somebody who has looked under it whose the
+    /// operation is.
     pub fn has(&mut self, operation: OperationId, tenure: Tenure) {
         self.leaving.remove(&operation);
-        self.tenures.send_modify(|tenures| drop(tenures.insert(operation, tenure)));
+        let held = Held { tenure, whose: Whose::Ours };
+        self.tenures.send_modify(|tenures| drop(tenures.insert(operation, held)));
     }
 
     /// Gives back what is held for any other operation than these.
@@ -192,8 +244,8 @@ impl<S: Sql + Clone + 'static> Captain<S> {
         for operation in others {
             if self.leaving.insert(operation) {
                 self.tenures.send_modify(|tenures| {
-                    if let Some(tenure) = tenures.get_mut(&operation) {
-                        tenure.release();
+                    if let Some(held) = tenures.get_mut(&operation) {
+                        held.tenure.release();
                     }
                 });
             }
@@ -206,8 +258,8 @@ impl<S: Sql + Clone + 'static> Captain<S> {
         let leaving = &self.leaving;
         self.tenures.send_if_modified(|tenures| {
             let before = tenures.len();
-            tenures.retain(|operation, tenure| {
-                !leaving.contains(operation) || matches!(tenure.standing(now), Standing::Releasing)
+            tenures.retain(|operation, held| {
+                !leaving.contains(operation) || matches!(held.standing(now), Standing::Releasing)
             });
             tenures.len() != before
         });
@@ -225,11 +277,15 @@ impl<S: Sql + Clone + 'static> Captain<S> {
         Some(self.tenures.borrow().get(&operation)?.standing(self.ticks.now()))
     }
 
-    /// Operations whose lease was held and is lost: they must leave these hands before anything more is written of them.
+    /// Operations whose lease was held and is lost, or that are another's: they must leave these hands before anything more
+    /// is written of them.
     pub fn lost(&self) -> Vec<(OperationId, String)> {
         let now = self.ticks.now();
-        let lost = |(operation, tenure): (&OperationId, &Tenure)| match tenure.standing(now) {
-            standing @ Standing::Lost(_) => Some((*operation, words(&standing))),
+        let lost = |(operation, held): (&OperationId, &Held)| match (held.standing(now), &held.whose) {
+            (standing @ Standing::Lost(_), _) => Some((*operation, words(&standing))),
+            (Standing::Holding { .. } | Standing::Observing { .. }, Whose::Others { who }) => {
+                Some((*operation, format!("{who} has gone on with it meanwhile")))
+            }
             _ => None,
         };
         self.tenures.borrow().iter().filter_map(lost).collect()
@@ -238,23 +294,27 @@ impl<S: Sql + Clone + 'static> Captain<S> {
     /// What is to be asked of the ledger now, if anything is.
     pub fn load(&mut self) -> Option<BoxFuture<'static, Returned>> {
         let now = self.ticks.now();
-        let due = |tenure: &Tenure| tenure.clone().due(now).is_some();
-        let (operation, mut tenure) = self
+        let due = |held: &Held| held.asks(now) || held.tenure.clone().due(now).is_some();
+        let (operation, mut held) = self
             .tenures
             .borrow()
             .iter()
-            .find(|(_, tenure)| due(tenure))
-            .map(|(operation, tenure)| (*operation, tenure.clone()))?;
-        let adds = self.added.insert(tenure.product().to_owned());
+            .find(|(_, held)| due(held))
+            .map(|(operation, held)| (*operation, held.clone()))?;
+        let adds = self.added.insert(held.tenure.product().to_owned());
         let (ledger, ticks) = (self.ledger.clone(), Arc::clone(&self.ticks));
         Some(
             async move {
-                if adds && let Err(trouble) = lease::add(&ledger, tenure.product()).await {
+                if held.asks(now) {
+                    held.whose = whose(&ledger, operation, held.whose, &ticks).await;
+                    return Returned { operation, held };
+                }
+                if adds && let Err(trouble) = lease::add(&ledger, held.tenure.product()).await {
                     // There may be one all the same; the look tells.
                     tracing::debug!(%trouble, "no row could be added to the table of leases");
                 }
-                lease::step(&mut tenure, &ledger, &|| ticks.now()).await;
-                Returned { operation, tenure }
+                lease::step(&mut held.tenure, &ledger, &|| ticks.now()).await;
+                Returned { operation, held }
             }
             .boxed(),
         )
@@ -262,21 +322,40 @@ impl<S: Sql + Clone + 'static> Captain<S> {
 
     /// Notes what came of it.
     pub fn landed(&mut self, returned: Returned) {
-        let Returned { operation, mut tenure } = returned;
+        let Returned { operation, mut held } = returned;
         let is_known = self.tenures.borrow().contains_key(&operation);
         if !is_known || self.leaving.contains(&operation) {
             // What was taken while nobody wanted it any more is given back.
-            tenure.release();
+            held.tenure.release();
             self.leaving.insert(operation);
         }
-        self.tenures.send_modify(|tenures| drop(tenures.insert(operation, tenure)));
+        self.tenures.send_modify(|tenures| drop(tenures.insert(operation, held)));
         self.forget_ended();
     }
 
     /// How long until there may be something to ask; none while nothing is held or wanted.
     pub fn wakes_in(&self) -> Option<Duration> {
-        let now_ms = self.ticks.now().monotonic_ms;
-        let wakes = |tenure: &Tenure| tenure.wake_at_ms().saturating_sub(now_ms);
+        let now = self.ticks.now();
+        let wakes = |held: &Held| held.wakes_at_ms(now).saturating_sub(now.monotonic_ms);
         self.tenures.borrow().values().map(wakes).min().map(Duration::from_millis)
+    }
+}
+
+/// Asks the ledger in whose hands an operation is, under the lease.
+async fn whose<S: Sql>(ledger: &Ledger<S>, operation: OperationId, open: Whose, ticks: &Ticks) -> Whose {
+    let Whose::Open { taken_by, .. } = open else { return open };
+    let id = operation.to_string();
+    let found = match ledger.operation(&id).await {
+        Ok(rows) => journal(&id, rows),
+        Err(trouble) => {
+            tracing::debug!(%trouble, "the ledger did not say whose the operation is");
+            return Whose::Open { taken_by, ask_at_ms: ticks.now().monotonic_ms + ASK_AGAIN_MS };
+        }
+    };
+    match found {
+        Err(NoJournal::Nothing(_)) => Whose::Ours,
+        Ok(found) if found.taken_by == Some(taken_by) => Whose::Ours,
+        Ok(found) => Whose::Others { who: text::line(&found.last_by.to_string()) },
+        Err(error) => Whose::Others { who: format!("somebody ({error})") },
     }
 }

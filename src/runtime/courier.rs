@@ -99,7 +99,7 @@ impl<S: Sql + Clone + 'static> Courier<S> {
         for operation in operator.in_hand() {
             let Some(view) = operator.view(operation) else { continue };
             if needs_lease(view.plan) && !view.state.is_over() {
-                way.captain.want(operation, product(view.plan));
+                way.captain.want(operation, product(view.plan), view.taken_by);
                 needing.push(operation);
             }
         }

@@ -13,7 +13,6 @@ use crate::domain::ids::WarehouseId;
 use crate::domain::permission::Governed;
 use crate::domain::request::Lane;
 use crate::domain::sql::{BadName, QualifiedName, Rows, TextError};
-use crate::domain::ulid::Ulid;
 use crate::domain::unity::Securable;
 use crate::ledger::init::{Installation, LedgerRole, Member, Piece};
 use crate::ledger::journal::rows_of;
@@ -176,9 +175,9 @@ pub fn needs(entry: &LedgerEntry, place: &Place) -> Vec<Need> {
 }
 
 /// The outbox's rows of the entries that a process writes: what the operator puts into the transaction of the entry itself.
-pub fn outbox_rows(session: Ulid) -> RowsOf {
-    Arc::new(move |plan, entry| {
-        let rows = rows_of(plan, entry, Some(session)).unwrap_or_else(|error| {
+pub fn outbox_rows() -> RowsOf {
+    Arc::new(|plan, entry, taken_by| {
+        let rows = rows_of(plan, entry, Some(taken_by)).unwrap_or_else(|error| {
             tracing::error!(%error, operation = %plan.id, seq = entry.seq, "an entry cannot be told to the ledger");
             Vec::new()
         });

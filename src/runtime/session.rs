@@ -204,7 +204,7 @@ impl Session<'_> {
             clock: clock.clone(),
             ids: Box::new(ids),
             actor: Actor(who.clone()),
-            rows: if self.config.fleet.ledger.is_some() { outbox_rows(session) } else { no_rows() },
+            rows: if self.config.fleet.ledger.is_some() { outbox_rows() } else { no_rows() },
         });
         let actor = Actor(who.clone());
         let shop = Shop::of(self.config, links, Actor(who), clock.clone(), Box::new(SystemIds::default()));

@@ -11,14 +11,16 @@ use crate::domain::ulid::Ulid;
 use crate::ledger::journal::{Found, NoJournal, journal, taken_over};
 use crate::ledger::lease::{self, LeaseRow, Tenure, Tick};
 use crate::ledger::{Ledger, Sql, SqlTrouble};
-use crate::operations::engine::{Standing, State, fold};
-use crate::operations::journal::{Actor, Recorded};
+use crate::operations::engine::{Standing, State, Track, fold};
+use crate::operations::journal::{Actor, Direction, Event, Recorded};
 use crate::operations::plan::{OperationId, Plan};
+use crate::operations::planning::whole_ms;
 use crate::operations::step::Repeat;
 use crate::runtime::captain::{needs_lease, product};
-use crate::runtime::ledger::{NotHeld, Ticks, hold, obtain, outbox_row};
+use crate::runtime::entropy::Ids;
+use crate::runtime::ledger::{NotHeld, Ticks, hold, obtain, outbox_row, outbox_rows};
 use crate::runtime::operator::CrashingJournal;
-use crate::store::{self, Adopted, OutboxRow};
+use crate::store::{self, Adopted, Handover};
 
 /// How long nothing must have been heard of an operation that needs no lease before somebody else goes on with it: as long
 /// as a lease lasts, and its grace.
@@ -242,53 +244,18 @@ pub trait Adopts {
     ///
     /// # Errors
     /// As there.
-    fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, store::Error>;
-
-    /// See [`store::Journal::post`].
-    ///
-    /// # Errors
-    /// As there.
-    fn post(&mut self, rows: &[OutboxRow], now: Instant) -> Result<(), store::Error>;
+    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error>;
 }
 
 impl Adopts for store::Journal {
-    fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, store::Error> {
-        Self::adopt(self, plan, entries, is_over, from, now)
-    }
-
-    fn post(&mut self, rows: &[OutboxRow], now: Instant) -> Result<(), store::Error> {
-        Self::post(self, rows, now)
+    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error> {
+        Self::adopt(self, handover, now)
     }
 }
 
 impl Adopts for CrashingJournal<store::Journal> {
-    fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, store::Error> {
-        self.around("adopting the operation", |journal| journal.adopt(plan, entries, is_over, from, now))
-    }
-
-    fn post(&mut self, rows: &[OutboxRow], now: Instant) -> Result<(), store::Error> {
-        self.inner_mut().post(rows, now)
+    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error> {
+        self.around("adopting the operation", |journal| journal.adopt(handover, now))
     }
 }
 
@@ -301,20 +268,50 @@ pub fn settle(
     inquiry: &Inquiry,
     by: &Actor,
     reason: Option<&str>,
-    audit_id: Ulid,
+    ids: &mut dyn Ids,
     now: Instant,
 ) -> Result<Adopted, NotTaken> {
     let Some(found) = &inquiry.found else { return Ok(Adopted::Known) };
     let Some(plan) = found.plan.known() else { return Ok(Adopted::Known) };
-    let is_over = fold(plan, &found.journal).is_over();
+    let state = fold(plan, &found.journal);
+    let is_over = state.is_over();
     let from = text::line(&found.last_by.to_string());
-    let adopted = journal.adopt(plan, &found.journal, is_over, &from, now)?;
-    if adopted == Adopted::Brought && !is_over {
-        let row = taken_over(audit_id, plan, by, &found.last_by, reason.unwrap_or("no reason given"));
-        match row {
-            Ok(row) => journal.post(&[outbox_row(&row, plan, None)], now)?,
+    let (at, doubts) = (whole_ms(now), doubts(plan, &state, &from));
+    let entry = |(event, seq)| Recorded { op_id: plan.id, seq, event_id: ids.ulid(at), at, actor: by.clone(), event };
+    let added: Vec<Recorded> = doubts.into_iter().zip(state.seq + 1..).map(entry).collect();
+    let (rows_of, taken_by) = (outbox_rows(), added.first().map_or(plan.id.0, |entry| entry.event_id));
+    let mut rows: Vec<_> = added.iter().flat_map(|entry| rows_of(plan, entry, taken_by)).collect();
+    if !is_over {
+        match taken_over(ids.ulid(at), plan, by, &found.last_by, reason.unwrap_or("no reason given")) {
+            Ok(row) => rows.insert(0, outbox_row(&row, plan, None)),
             Err(error) => tracing::error!(%error, "the take-over cannot be told to the ledger"),
         }
     }
-    Ok(adopted)
+    let handover = Handover { plan, entries: &found.journal, added: &added, rows: &rows, is_over, from: &from };
+    Ok(journal.adopt(&handover, now)?)
+}
+
+/// What is noted of an operation of which the ledger was told afterwards: any step that it does not know to be asked may
+/// have been, so it is looked for first.
+fn doubts(plan: &Plan, state: &State, from: &str) -> Vec<Event> {
+    if needs_lease(plan) || state.is_over() || state.abort.is_some() {
+        return Vec::new();
+    }
+    let is_open = |track: &Track| {
+        let never_asked = matches!(track.standing, Standing::Todo | Standing::Absent | Standing::NotDone { .. });
+        never_asked && track.doubts == 0
+    };
+    let open = state.steps.iter().enumerate().filter(|(_, at)| is_open(&at.forward));
+    let doubts: Vec<Event> = open
+        .map(|(step, at)| Event::Unknown {
+            step,
+            direction: Direction::Do,
+            attempt: at.forward.attempts + 1,
+            why: format!("the ledger may lack what {from} asked last"),
+        })
+        .collect();
+    if doubts.is_empty() {
+        return doubts;
+    }
+    std::iter::once(Event::TakenUp { from: Some(from.to_owned()) }).chain(doubts).collect()
 }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{ms, signed};
 use super::journal::{Health, Journal, collision, health, insert, owner};
+use super::outbox::{self, OutboxRow};
 use super::{Error, failed};
 use crate::domain::Instant;
 use crate::domain::ulid::Ulid;
@@ -22,21 +23,32 @@ pub enum Adopted {
     Brought,
 }
 
+/// An operation that goes over to this home.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover<'a> {
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// What the ledger has of it.
+    pub entries: &'a [Recorded],
+    /// What this home adds at once: written with the rest or not at all.
+    pub added: &'a [Recorded],
+    /// What the ledger is told of the handover.
+    pub rows: &'a [OutboxRow],
+    /// Whether it is over.
+    pub is_over: bool,
+    /// Who had it.
+    pub from: &'a str,
+}
+
 impl Journal {
-    /// Brings an operation to what the ledger has of it. Afterwards it is in the hands of `from`, whose process is not of
-    /// this machine: whoever takes it next is told that name.
+    /// Brings an operation to what the ledger has of it, unless it is here already. Afterwards it is in the hands of who had
+    /// it, whose process is not of this machine: whoever takes it next is told that name.
     ///
     /// # Errors
     /// [`Error::Held`] while a process of this machine works on it, [`Error::Collides`] when another operation here excludes
     /// it.
-    pub fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, Error> {
+    pub fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, Error> {
+        let Handover { plan, entries, added, rows, is_over, from } = *handover;
         let attempt = failed("adopt the operation");
         let (text, digest) = (plan.canonical().map_err(Error::Plan)?, plan.digest().map_err(Error::Plan)?);
         let (us, sessions) = (self.session().id, self.sessions.clone());
@@ -67,6 +79,8 @@ impl Journal {
             "UPDATE outbox SET acknowledged_at = ?3 WHERE op_id = ?1 AND seq > ?2 AND acknowledged_at IS NULL";
         transaction.execute(kept_back, params![id, beyond, ms(now)]).map_err(&attempt)?;
         insert(&transaction, &entries[kept..])?;
+        insert(&transaction, added)?;
+        outbox::put(&transaction, rows, now).map_err(&attempt)?;
         transaction
             .execute("UPDATE operations SET is_over = ?2 WHERE op_id = ?1", params![id, is_over])
             .map_err(&attempt)?;

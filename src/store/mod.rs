@@ -21,7 +21,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-pub use adoption::Adopted;
+pub use adoption::{Adopted, Handover};
 pub use journal::{Health, Journal, Owner, Record};
 pub use outbox::{OutboxRow, Waiting};
 pub use write::Written;

@@ -38,7 +38,6 @@ pub fn apply(state: &mut State, recorded: &Recorded) {
             });
         }
         Event::Confirmed { step, direction, evidence, .. } => {
-            state.released = true;
             with(state, *step, *direction, |track| {
                 // The one attempt that was in doubt is found, and it was ours: nothing can arrive late.
                 let found = track.standing != Standing::Intended && evidence.certainty == Certainty::Answered;
@@ -63,7 +62,6 @@ pub fn apply(state: &mut State, recorded: &Recorded) {
             });
         }
         Event::Unknown { step, direction, .. } => {
-            state.released = true;
             with(state, *step, *direction, |track| doubt(track, at));
         }
         Event::Absent { step, direction } => with(state, *step, *direction, |track| track.standing = Standing::Absent),

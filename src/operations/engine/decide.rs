@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::due::{Effect, Purpose, due, is_barred, is_clean, is_finished, patience_ends};
+use super::due::{Effect, Hurdle, Purpose, due, hurdle, is_barred, is_finished, left_to_undo, patience_is_over};
 use super::runbook;
 use super::{MAX_TRIES, Moment, Standing, State, Track};
 use crate::domain::Instant;
@@ -95,7 +95,7 @@ pub fn decide(plan: &Plan, state: &State, input: &Input, moment: Moment) -> Vec<
     if state.is_over() || state.steps.len() != plan.steps.len() {
         return Vec::new();
     }
-    match input {
+    let events = match input {
         Input::Clock => follow(plan, state, moment),
         Input::TakenUp { from } => vec![Event::TakenUp { from: from.clone() }],
         Input::Asked(request) => asked(plan, state, request, moment),
@@ -106,22 +106,26 @@ pub fn decide(plan: &Plan, state: &State, input: &Input, moment: Moment) -> Vec<
                 Vec::new()
             }
         }
+    };
+    let halts = |event: &Event| {
+        matches!(event, Event::Paused { .. } | Event::Stuck { .. } | Event::AbortAsked { .. } | Event::Failed { .. })
+    };
+    if events.iter().any(halts) {
+        // What the ledger kept back until now must not leave once the ledger has it.
+        return withdrawn(plan, state, moment).chain(events).collect();
     }
+    events
 }
 
 fn asked(plan: &Plan, state: &State, request: &Request, moment: Moment) -> Vec<Event> {
     match request {
         Request::Approve { how } if state.approved_at.is_none() => vec![Event::Approved { how: how.clone() }],
-        Request::Pause if !state.is_held() => {
-            let mut events = withdrawn(plan, state, moment);
-            events.push(Event::Paused { reason: PauseReason::Asked });
-            events
-        }
+        Request::Pause if !state.is_held() => vec![Event::Paused { reason: PauseReason::Asked }],
         Request::Unpause if state.is_held() => vec![Event::Unpaused],
         Request::Abort { reason } if state.abort.is_none() => {
             let passed = plan.steps.iter().zip(&state.steps).find(|(step, at)| {
                 let asked = match at.forward.standing {
-                    Standing::Intended => !is_barred(plan, state, &at.forward, moment),
+                    Standing::Intended => !is_barred(plan, &at.forward, moment),
                     Standing::Unknown | Standing::Done => true,
                     Standing::Todo | Standing::Absent | Standing::NotDone { .. } => at.forward.doubts > 0,
                 };
@@ -132,9 +136,7 @@ fn asked(plan: &Plan, state: &State, request: &Request, moment: Moment) -> Vec<E
                     why: format!("{} was asked, and has no way back", step.action.words()),
                 }];
             }
-            let mut events = withdrawn(plan, state, moment);
-            events.push(Event::AbortAsked { reason: reason.clone() });
-            events
+            vec![Event::AbortAsked { reason: reason.clone() }]
         }
         Request::Close { reason } if state.is_held() => {
             vec![Event::Failed { why: format!("closed by hand: {reason}") }]
@@ -144,21 +146,20 @@ fn asked(plan: &Plan, state: &State, request: &Request, moment: Moment) -> Vec<E
 }
 
 /// Intents that the ledger's barrier has kept back were never asked.
-fn withdrawn(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
-    let barred = state
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, at)| at.forward.standing == Standing::Intended && is_barred(plan, state, &at.forward, moment));
-    barred
-        .map(|(step, at)| Event::NotDone {
-            step,
-            direction: Direction::Do,
-            attempt: at.forward.attempts,
-            why: "never sent: the ledger had not acknowledged it".to_owned(),
-            retry_at: Some(moment.at),
-        })
-        .collect()
+fn withdrawn<'a>(plan: &'a Plan, state: &'a State, moment: Moment) -> impl Iterator<Item = Event> + 'a {
+    let tracks = state.steps.iter().map(|at| &at.forward).enumerate();
+    tracks.filter(move |(_, track)| is_withheld(plan, track, moment)).map(move |(step, track)| Event::NotDone {
+        step,
+        direction: Direction::Do,
+        attempt: track.attempts,
+        why: "never sent: the ledger had not acknowledged it".to_owned(),
+        retry_at: Some(moment.at),
+    })
+}
+
+/// Whether an attempt is intended and was never sent.
+fn is_withheld(plan: &Plan, track: &Track, moment: Moment) -> bool {
+    track.standing == Standing::Intended && is_barred(plan, track, moment)
 }
 
 /// What follows from an effect that is due and ended.
@@ -172,7 +173,7 @@ fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment:
             let mut events = vec![Event::CheckFailed { step: *step, why: why.clone() }];
             if state.steps[*step].forward.doubts == 0 {
                 let reason = PauseReason::CheckFailed { step: *step, why: why.clone() };
-                events.push(give_up(state, why, reason));
+                events.push(give_up(plan, state, moment, *step, why, reason));
             }
             events
         }
@@ -259,15 +260,16 @@ fn follow(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
         match &track.standing {
             Standing::NotDone { why, retry_at: None } => {
                 let reason = PauseReason::Refused { step: index, why: why.clone() };
-                return vec![give_up(state, why, reason)];
+                return vec![give_up(plan, state, moment, index, why, reason)];
             }
-            Standing::Done if !track.verified && is_past(patience_ends(step, track, state), moment) => {
+            Standing::Done if !track.verified && patience_is_over(plan, step, track, state, moment) => {
                 let why = format!(
                     "{} was asked, but the outcome was not seen within {} s",
                     step.action.words(),
                     step.patience_s
                 );
-                return vec![Event::Failed { why }];
+                let reason = PauseReason::Unseen { step: index, why: why.clone() };
+                return vec![give_up(plan, state, moment, index, &why, reason)];
             }
             _ => {}
         }
@@ -276,31 +278,23 @@ fn follow(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
     if all { vec![Event::Completed] } else { Vec::new() }
 }
 
+/// Whatever of a wave can be taken back is, before a person is asked about the rest.
 fn follow_back(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
-    for (index, (step, at)) in plan.steps.iter().zip(&state.steps).enumerate() {
-        if is_clean(step, &at.forward, &at.back) {
-            continue;
+    let open = left_to_undo(plan, state);
+    let hurdles: Option<Vec<(usize, Hurdle)>> = open
+        .into_iter()
+        .map(|index| Some((index, hurdle(plan, &plan.steps[index], &state.steps[index], state, moment)?)))
+        .collect();
+    match hurdles.map(|hurdles| hurdles.into_iter().next()) {
+        None => Vec::new(),
+        Some(None) => vec![Event::Aborted],
+        Some(Some((index, Hurdle::NotSurelyOurs(why)))) => {
+            vec![Event::Stuck { why, runbook: runbook::not_surely_ours(plan, index) }]
         }
-        if at.forward.standing == Standing::Done
-            && let Some(evidence) = at.forward.evidence.as_ref().filter(|found| found.certainty == Certainty::Inferred)
-        {
-            let why = format!("{} may be somebody else's: the platform does not say who caused it", evidence.says);
-            return vec![Event::Stuck { why, runbook: runbook::not_surely_ours(plan, index) }];
-        }
-        let refused = match &at.back.standing {
-            Standing::NotDone { why, retry_at: None } => Some(why.clone()),
-            Standing::Done if !at.back.verified && is_past(patience_ends(step, &at.back, state), moment) => {
-                Some(format!("it did not end within {} s", step.patience_s))
-            }
-            _ => None,
-        };
-        if let Some(why) = refused {
-            let why = format!("it could not be taken back: {why}");
-            return vec![Event::Stuck { why, runbook: runbook::not_taken_back(plan, index) }];
+        Some(Some((index, Hurdle::NotTakenBack(why)))) => {
+            vec![Event::Stuck { why, runbook: runbook::not_taken_back(plan, index) }]
         }
     }
-    let clean = plan.steps.iter().zip(&state.steps).all(|(step, at)| is_clean(step, &at.forward, &at.back));
-    if clean { vec![Event::Aborted] } else { Vec::new() }
 }
 
 /// Whether what a step led to was learned so recently that a read may not know it yet.
@@ -309,12 +303,13 @@ fn is_young(plan: &Plan, track: &Track, moment: Moment) -> bool {
     track.done_at.is_some_and(|at| moment.at < at + bound)
 }
 
-fn is_past(until: Option<Instant>, moment: Moment) -> bool {
-    until.is_some_and(|until| until <= moment.at)
-}
-
-/// A step may not go ahead: it ends if nothing has happened, and waits for a person if something has.
-fn give_up(state: &State, why: &str, reason: PauseReason) -> Event {
-    let untouched = state.steps.iter().all(|at| at.forward.standing != Standing::Done && at.forward.doubts == 0);
-    if untouched { Event::Failed { why: why.to_owned() } } else { Event::Paused { reason } }
+/// A step cannot go ahead. It ends if no other has happened or may yet, and waits for a person else.
+fn give_up(plan: &Plan, state: &State, moment: Moment, step: usize, why: &str, reason: PauseReason) -> Event {
+    let untouched = |track: &Track| match track.standing {
+        Standing::Done | Standing::Unknown => false,
+        Standing::Intended => track.doubts == 0 && is_withheld(plan, track, moment),
+        Standing::Todo | Standing::Absent | Standing::NotDone { .. } => track.doubts == 0,
+    };
+    let alone = state.steps.iter().enumerate().all(|(index, at)| index == step || untouched(&at.forward));
+    if alone { Event::Failed { why: why.to_owned() } } else { Event::Paused { reason } }
 }

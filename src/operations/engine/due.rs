@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, Standing, State, Track};
+use super::{Moment, Standing, State, StepState, Track};
 use crate::domain::Instant;
-use crate::operations::journal::{Direction, Evidence};
+use crate::operations::journal::{Certainty, Direction, Evidence};
 use crate::operations::plan::Plan;
 use crate::operations::step::{Action, Condition, Probe, Step};
 
@@ -63,6 +63,17 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether it may ask the platform for something: an act, and a look by token, which gives the order again.
+    pub fn asks(&self) -> bool {
+        match self {
+            Self::Act { .. } => true,
+            Self::Look { probe, asked, .. } => matches!(probe, Probe::RunOfToken { .. }) && asked.is_some(),
+            Self::Check { .. } | Self::AwaitLedger { .. } | Self::Wait { .. } => false,
+        }
+    }
+}
+
 /// What a look is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,9 +105,11 @@ pub fn due(plan: &Plan, state: &State, moment: Moment) -> Vec<Effect> {
     view.forward()
 }
 
-/// Whether the shared ledger keeps an intent from being carried out.
-pub(super) fn is_barred(plan: &Plan, state: &State, track: &Track, moment: Moment) -> bool {
-    plan.tier.waits_for_ledger() && !state.released && moment.acknowledged < track.intended_seq
+/// Whether the shared ledger keeps an intent to go ahead from being carried out. Each one, not only the first: another home
+/// that takes the operation over knows what may be under way by the ledger alone. Taking back never waits for it
+/// (domain.md 11 #31).
+pub(super) fn is_barred(plan: &Plan, track: &Track, moment: Moment) -> bool {
+    plan.tier.waits_for_ledger() && moment.acknowledged < track.intended_seq
 }
 
 /// Whether the step is over as far as going forward goes.
@@ -115,6 +128,44 @@ pub(super) fn is_clean(step: &Step, forward: &Track, back: &Track) -> bool {
             !has_orders || (back.standing == Standing::Done && back.verified && back.doubts == 0)
         }
     }
+}
+
+/// The steps of the last wave of which something is left to take back: waves are taken back in reverse.
+pub(super) fn left_to_undo(plan: &Plan, state: &State) -> Vec<usize> {
+    let open = |index: &usize| {
+        let at = &state.steps[*index];
+        !is_clean(&plan.steps[*index], &at.forward, &at.back)
+    };
+    let open: Vec<usize> = (0..plan.steps.len()).filter(open).collect();
+    let last = open.iter().map(|index| plan.steps[*index].wave).max();
+    open.into_iter().filter(|index| Some(plan.steps[*index].wave) == last).collect()
+}
+
+/// Why what is left of a step cannot be taken back without a person.
+pub(super) enum Hurdle {
+    /// What it led to may be somebody else's.
+    NotSurelyOurs(String),
+    /// The platform refuses, or what should end does not.
+    NotTakenBack(String),
+}
+
+/// What keeps a step of which something is left from being taken back, if anything does.
+pub(super) fn hurdle(plan: &Plan, step: &Step, at: &StepState, state: &State, moment: Moment) -> Option<Hurdle> {
+    if at.forward.standing != Standing::Done {
+        return None;
+    }
+    if let Some(found) = at.forward.evidence.as_ref().filter(|found| found.certainty == Certainty::Inferred) {
+        let why = format!("{} may be somebody else's: the platform does not say who caused it", found.says);
+        return Some(Hurdle::NotSurelyOurs(why));
+    }
+    let why = match &at.back.standing {
+        Standing::NotDone { why, retry_at: None } => why.clone(),
+        Standing::Done if !at.back.verified && patience_is_over(plan, step, &at.back, state, moment) => {
+            format!("it did not end within {} s", step.patience_s)
+        }
+        _ => return None,
+    };
+    Some(Hurdle::NotTakenBack(format!("it could not be taken back: {why}")))
 }
 
 struct View<'a> {
@@ -155,22 +206,20 @@ impl View<'_> {
             Standing::Absent => vec![self.wait_or(track.not_before, check())],
             Standing::Done if !track.verified => {
                 let look = self.look(index, step, Purpose::Verify);
-                let until = patience_ends(step, track, self.state);
+                let until = patience_ends(self.plan, step, track, self.state);
                 std::iter::once(look).chain(until.map(|until| Effect::Wait { until })).collect()
             }
             Standing::Done => vec![self.settle(index, step, track)],
         }
     }
 
-    /// The steps of the last wave of which something is left to take back.
+    /// What can be taken back of the last wave of which something is left.
     fn back(&self) -> Vec<Effect> {
-        let open = |(index, step): &(usize, &Step)| {
-            let at = &self.state.steps[*index];
-            !is_clean(step, &at.forward, &at.back)
+        let open = left_to_undo(self.plan, self.state).into_iter().map(|index| (index, &self.plan.steps[index]));
+        let free = |(index, step): &(usize, &Step)| {
+            hurdle(self.plan, step, &self.state.steps[*index], self.state, self.moment).is_none()
         };
-        let Some(wave) = self.steps().filter(open).map(|(_, step)| step.wave).max() else { return Vec::new() };
-        let of_wave = self.steps().filter(|(_, step)| step.wave == wave).filter(open);
-        of_wave.flat_map(|(index, step)| self.one_back(index, step)).collect()
+        open.filter(free).flat_map(|(index, step)| self.one_back(index, step)).collect()
     }
 
     fn one_back(&self, index: usize, step: &Step) -> Vec<Effect> {
@@ -215,7 +264,7 @@ impl View<'_> {
             }
             Standing::Unknown => vec![look(Purpose::Probe, &probe)],
             Standing::Done if !back.verified => {
-                let until = patience_ends(step, back, self.state);
+                let until = patience_ends(self.plan, step, back, self.state);
                 let look = look(Purpose::Verify, &verify);
                 std::iter::once(look).chain(until.map(|until| Effect::Wait { until })).collect()
             }
@@ -240,7 +289,7 @@ impl View<'_> {
 
     fn act(&self, index: usize, step: &Step) -> Effect {
         let track = &self.state.steps[index].forward;
-        if is_barred(self.plan, self.state, track, self.moment) {
+        if is_barred(self.plan, track, self.moment) {
             return Effect::AwaitLedger { seq: track.intended_seq };
         }
         let (action, token) = (step.action.clone(), step.token.clone());
@@ -250,7 +299,7 @@ impl View<'_> {
     fn look(&self, index: usize, step: &Step, purpose: Purpose) -> Effect {
         let track = &self.state.steps[index].forward;
         let probe = if purpose == Purpose::Verify { &step.verify } else { &step.probe };
-        Effect::Look {
+        let look = Effect::Look {
             step: index,
             direction: Direction::Do,
             purpose,
@@ -258,7 +307,11 @@ impl View<'_> {
             since: track.since,
             evidence: track.evidence.clone(),
             asked: step.token.clone().map(|token| (step.action.clone(), token)),
+        };
+        if look.asks() && is_barred(self.plan, track, self.moment) {
+            return Effect::AwaitLedger { seq: track.intended_seq };
         }
+        look
     }
 
     fn settle(&self, index: usize, step: &Step, track: &Track) -> Effect {
@@ -274,8 +327,14 @@ impl View<'_> {
     }
 }
 
-/// When it has been waited long enough for what a done step leads to.
-pub(super) fn patience_ends(step: &Step, track: &Track, state: &State) -> Option<Instant> {
+/// When it has been waited long enough for what a done step leads to: not while a request of it may still arrive.
+fn patience_ends(plan: &Plan, step: &Step, track: &Track, state: &State) -> Option<Instant> {
     let from = track.done_at?.max(state.unpaused_at.unwrap_or(track.done_at?));
-    Some(from + chrono::TimeDelta::seconds(i64::from(step.patience_s)))
+    let ends = from + chrono::TimeDelta::seconds(i64::from(step.patience_s));
+    Some(track.settles_at(plan).map_or(ends, |settles_at| ends.max(settles_at)))
+}
+
+/// Whether it has.
+pub(super) fn patience_is_over(plan: &Plan, step: &Step, track: &Track, state: &State, moment: Moment) -> bool {
+    patience_ends(plan, step, track, state).is_some_and(|until| until <= moment.at)
 }

@@ -13,7 +13,10 @@
 //! 3. What a probe does not find may still arrive. A step without a token or a guard is asked again only after the plan's
 //!    bound on late requests has passed and it was looked again (*settling*); so it is before an operation ends with a
 //!    doubt that could do harm, and before it is concluded that there is nothing to take back.
-//! 4. It is done when an answer says so; it is over when what it led to was *seen*.
+//! 4. Steps of one wave go at once; a wave begins when all before it are done, seen and free of doubt that could do harm,
+//!    and waves are taken back in reverse. What cannot go ahead ends the operation only where no other step of it has
+//!    happened or may yet; else a person decides, and nothing further is asked meanwhile.
+//! 5. It is done when an answer says so; it is over when what it led to was *seen*.
 
 mod apply;
 mod decide;
@@ -67,8 +70,6 @@ pub struct State {
     pub abort: Option<Abort>,
     /// When a person last let it go on.
     pub unpaused_at: Option<Instant>,
-    /// Whether any request of it may have reached the platform: from then on the ledger is not waited for.
-    pub released: bool,
     /// How it ended.
     pub end: Option<End>,
 }
@@ -183,7 +184,6 @@ impl State {
             stuck: None,
             abort: None,
             unpaused_at: None,
-            released: false,
             end: None,
         }
     }

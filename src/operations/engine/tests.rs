@@ -13,6 +13,7 @@ use crate::operations::step::Condition;
 use crate::operations::{cancel, pipeline, repair, run_now};
 
 mod model;
+mod waves;
 
 /// An operation under the test's hands: records what follows from what it is told.
 pub(super) struct Bench {

@@ -31,7 +31,7 @@ use crate::operations::plan::{OperationId, Plan};
 use crate::runtime::captain::needs_lease;
 use crate::runtime::courier::Courier;
 use crate::runtime::delivery::Outbox;
-use crate::runtime::entropy::{Ids, SystemIds};
+use crate::runtime::entropy::SystemIds;
 use crate::runtime::ledger::Warehouse;
 use crate::runtime::operator::{self, Journal, Operator};
 use crate::runtime::takeover::{self, Adopts, Here, Inquiry, NotTaken};
@@ -276,8 +276,8 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
             if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
                 captain.has(operation, tenure);
             }
-            let audit_id = SystemIds::default().ulid(now);
-            takeover::settle(self.operator.journal_mut(), &inquiry, &self.actor, reason.as_deref(), audit_id, now)
+            let (journal, ids) = (self.operator.journal_mut(), &mut SystemIds::default());
+            takeover::settle(journal, &inquiry, &self.actor, reason.as_deref(), ids, now)
         });
         match settled {
             Ok(_) => self.steer_now(operation, steer, reason).await,

@@ -37,6 +37,7 @@ pub use world::Workspaces;
 
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
+use crate::domain::ulid::Ulid;
 use crate::operations::engine::{
     Effect, Input, Moment, Outcome, Phase, Request, State, apply, decide, due, fold, phase,
 };
@@ -113,6 +114,8 @@ pub struct View<'a> {
     pub state: &'a State,
     /// Where it stands.
     pub phase: Phase,
+    /// The entry with which it came into these hands.
+    pub taken_by: Ulid,
     /// Why it does not get on at present, if it does not.
     pub trouble: Option<&'a str>,
 }
@@ -146,6 +149,8 @@ pub struct Operator<J> {
 struct Hand {
     plan: Plan,
     state: State,
+    /// The entry with which it came into these hands.
+    taken_by: Ulid,
     flights: Vec<Flight>,
     pace: Pace,
     acknowledged: u64,
@@ -173,8 +178,8 @@ struct Landed {
 }
 
 impl Hand {
-    fn new(plan: Plan, state: State) -> Self {
-        Self { plan, state, flights: Vec::new(), pace: Pace::default(), acknowledged: 0, trouble: None }
+    fn new(plan: Plan, state: State, taken_by: Ulid) -> Self {
+        Self { plan, state, taken_by, flights: Vec::new(), pace: Pace::default(), acknowledged: 0, trouble: None }
     }
 
     fn moment(&self, at: Instant) -> Moment {
@@ -182,7 +187,8 @@ impl Hand {
     }
 
     fn waits_for_ledger(&self) -> bool {
-        self.plan.tier.waits_for_ledger() && !self.state.released
+        let newest = self.state.steps.iter().map(|at| at.forward.intended_seq.max(at.back.intended_seq)).max();
+        self.plan.tier.waits_for_ledger() && newest.is_some_and(|newest| self.acknowledged < newest)
     }
 }
 
@@ -219,9 +225,10 @@ impl<J: Journal> Operator<J> {
         for entry in &entries {
             apply(&mut state, entry);
         }
-        let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry)).collect();
+        let taken_by = entries.first().map_or(plan.id.0, |entry| entry.event_id);
+        let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry, taken_by)).collect();
         self.parts.journal.begin(&plan, &entries, &rows, self.parts.clock.now())?;
-        self.hands.insert(plan.id, Hand::new(plan, state));
+        self.hands.insert(plan.id, Hand::new(plan, state, taken_by));
         Ok(entries)
     }
 
@@ -254,7 +261,9 @@ impl<J: Journal> Operator<J> {
         if state.is_over() {
             return Err(Error::Over(operation));
         }
-        self.hands.insert(operation, Hand::new(plan, state));
+        // Until the entry that says so is written, it is in the hands of whoever wrote the first.
+        let taken_by = record.journal.first().map_or(operation.0, |entry| entry.event_id);
+        self.hands.insert(operation, Hand::new(plan, state, taken_by));
         Ok(self.tell(operation, &Input::TakenUp { from }))
     }
 
@@ -286,6 +295,7 @@ impl<J: Journal> Operator<J> {
             plan: &hand.plan,
             state: &hand.state,
             phase: phase(&hand.plan, &hand.state, moment),
+            taken_by: hand.taken_by,
             trouble: hand.trouble.as_deref(),
         })
     }
@@ -470,16 +480,18 @@ impl<J: Journal> Operator<J> {
 
     fn write(&mut self, operation: OperationId, events: Vec<Event>, now: Instant) -> Result<Vec<Recorded>, Error> {
         let hand = self.hands.get(&operation).ok_or(Error::NotInHand(operation))?;
-        let (after, mut state) = (hand.state.seq, hand.state.clone());
+        let (after, mut state, taken_by) = (hand.state.seq, hand.state.clone(), hand.taken_by);
         let plan = hand.plan.clone();
         let entries = self.entries(&plan, after, events);
         for entry in &entries {
             apply(&mut state, entry);
         }
-        let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry)).collect();
+        let takes = entries.iter().find(|entry| matches!(entry.event, Event::TakenUp { .. }));
+        let taken_by = takes.map_or(taken_by, |entry| entry.event_id);
+        let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry, taken_by)).collect();
         self.parts.journal.append(operation, after, &entries, &rows, state.is_over(), now)?;
         if let Some(hand) = self.hands.get_mut(&operation) {
-            hand.state = state;
+            (hand.state, hand.taken_by) = (state, taken_by);
         }
         Ok(entries)
     }

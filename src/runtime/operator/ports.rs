@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::domain::Instant;
+use crate::domain::ulid::Ulid;
 use crate::operations::engine::{Effect, Outcome};
 use crate::operations::journal::Recorded;
 use crate::operations::plan::{OperationId, Plan, Subject};
@@ -126,10 +127,11 @@ pub trait World: Send + Sync {
 }
 
 /// The rows by which a journal entry is told to the shared ledger; none where no ledger is configured. Pure, and the same
-/// whenever it is asked: the rows' ids must not differ from one delivery to the next.
-pub type RowsOf = Arc<dyn Fn(&Plan, &Recorded) -> Vec<OutboxRow> + Send + Sync>;
+/// whenever it is asked: the rows' ids must not differ from one delivery to the next. The last is the entry with which the
+/// writer got the operation in hand: what it wrote before it lost it and what it writes since are told apart by that.
+pub type RowsOf = Arc<dyn Fn(&Plan, &Recorded, Ulid) -> Vec<OutboxRow> + Send + Sync>;
 
 /// No ledger: no rows.
 pub fn no_rows() -> RowsOf {
-    Arc::new(|_, _| Vec::new())
+    Arc::new(|_, _, _| Vec::new())
 }

@@ -276,7 +276,7 @@ async fn what_is_told_to_the_ledger_is_written_with_the_entry() {
     let mut home = Home::new();
     let script = Script::new([Some(found())], [found()]);
     let mut operator = home.operator("ana", &script);
-    operator.parts.rows = Arc::new(|plan, entry| {
+    operator.parts.rows = Arc::new(|plan, entry, _| {
         vec![crate::store::OutboxRow {
             id: entry.event_id.to_string(),
             table: "audit_event".to_owned(),

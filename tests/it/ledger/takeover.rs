@@ -6,11 +6,13 @@ use lakeshift::domain::danger::Danger;
 use lakeshift::domain::ids::{JobId, RunId};
 use lakeshift::domain::ulid::Ulid;
 use lakeshift::domain::workspace::Environment;
+use lakeshift::operations::engine::Outcome;
 use lakeshift::operations::journal::{Actor, Direction, Event, Recorded};
 use lakeshift::operations::kind::Kind;
 use lakeshift::operations::plan::{Object, OperationId, Plan, Subject, VERSION};
 use lakeshift::operations::step::{Action, Condition, Probe, Repeat, Step, Undo};
 use lakeshift::runtime::captain::{Captain, Fenced};
+use lakeshift::runtime::entropy::SystemIds;
 use lakeshift::runtime::ledger::{Ticks, outbox_rows};
 use lakeshift::runtime::operator::World;
 use lakeshift::runtime::takeover::{Here, Inquiry, NotTaken, inquire, settle};
@@ -104,8 +106,8 @@ pub(crate) fn entries(plan: &Plan, count: usize) -> Vec<Recorded> {
 
 /// Tells the ledger entries as a process would.
 async fn tell(desk: &Desk, plan: &Plan, entries: &[Recorded], session: Ulid) {
-    let rows_of = outbox_rows(session);
-    let rows: Vec<_> = entries.iter().flat_map(|entry| rows_of(plan, entry)).collect();
+    let rows_of = outbox_rows();
+    let rows: Vec<_> = entries.iter().flat_map(|entry| rows_of(plan, entry, session)).collect();
     let rows: Vec<_> = rows.iter().map(|row| serde_json::from_str(&row.body).unwrap()).collect();
     let delivery = desk.ledger().append(&rows).await;
     assert!(delivery.trouble.is_none(), "{:?}", delivery.trouble);
@@ -122,7 +124,7 @@ fn home(folder: &tempfile::TempDir, session: Ulid) -> Journal {
 
 fn bring(journal: &mut Journal, inquiry: &Inquiry) -> Adopted {
     let bob = Actor("bob@desk".to_owned());
-    settle(journal, inquiry, &bob, Some("ana is away"), Ulid::new(77, 7), start()).unwrap()
+    settle(journal, inquiry, &bob, Some("ana is away"), &mut SystemIds::default(), start()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,13 +142,15 @@ async fn an_operation_without_a_lease_is_gone_on_with_once_its_owner_is_quiet() 
     let mut journal = home(&folder, bob_session());
     assert_eq!(bring(&mut journal, &inquiry), Adopted::Brought);
     let record = journal.record(plan.id, start()).unwrap().unwrap();
-    assert_eq!((record.plan.known(), record.journal), (Some(&plan), entries(&plan, 2)));
+    assert_eq!((record.plan.known(), &record.journal[..2]), (Some(&plan), &entries(&plan, 2)[..]));
+    let noted: Vec<_> = record.journal[2..].iter().map(|entry| entry.event.name()).collect();
+    assert_eq!(noted, ["taken_up", "unknown"], "the cancel may have been asked without the ledger's knowledge");
     let (owner, health) = record.owner.unwrap();
     assert_eq!((owner.who.as_str(), health), ("ana@laptop", Health::Gone));
     assert_eq!(journal.take(plan.id, start()).unwrap().as_deref(), Some("ana@laptop"));
     let told = journal.pending(10).unwrap();
-    assert_eq!(told.len(), 1, "that it was taken over, and nothing that the ledger has: {told:?}");
     assert!(told[0].body.contains("operation_taken_over") && told[0].body.contains("ana is away"), "{told:?}");
+    assert!(told[1..].iter().all(|row| row.seq > Some(2)), "and nothing that the ledger has: {told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +171,7 @@ async fn production_is_refused_by_name_while_its_lease_is_held_and_free_of_grace
     tell(&ana, &plan, &entries(&plan, 3), ana_session()).await;
     let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
     let mut captain = Captain::new(ana.ledger(), ticks, ana_session());
-    captain.want(plan.id, "sales");
+    captain.want(plan.id, "sales", ana_session());
     while let Some(errand) = captain.load() {
         captain.landed(errand.await);
     }
@@ -194,7 +198,7 @@ async fn a_lease_of_a_process_of_this_home_that_has_ended_is_not_waited_for() {
     tell(&ana, &plan, &entries(&plan, 2), ana_session()).await;
     let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
     let mut captain = Captain::new(ana.ledger(), ticks, ana_session());
-    captain.want(plan.id, "sales");
+    captain.want(plan.id, "sales", ana_session());
     while let Some(errand) = captain.load() {
         captain.landed(errand.await);
     }
@@ -211,8 +215,8 @@ async fn what_another_home_went_on_with_replaces_what_stands_here() {
     let (all, ana) = (entries(&plan, 4), desk.of("ana"));
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(folder.path(), ana_session(), "ana@laptop").unwrap();
-    let rows_of = outbox_rows(ana_session());
-    let rows: Vec<_> = all.iter().flat_map(|entry| rows_of(&plan, entry)).collect();
+    let rows_of = outbox_rows();
+    let rows: Vec<_> = all.iter().flat_map(|entry| rows_of(&plan, entry, ana_session())).collect();
     journal.begin(&plan, &all, &rows, start()).unwrap();
     journal.release(plan.id).unwrap();
     // The ledger has two of the four entries, and bob went on from there.
@@ -266,7 +270,7 @@ async fn a_process_that_stood_still_sends_nothing_when_it_wakes() {
     let plan = plan(Danger::Production, Repeat::AfterSettling);
     let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
     let mut captain = Captain::new(desk.of("ana").ledger(), ticks, ana_session());
-    captain.want(plan.id, "sales");
+    captain.want(plan.id, "sales", ana_session());
     while let Some(errand) = captain.load() {
         captain.landed(errand.await);
     }
@@ -291,4 +295,57 @@ async fn a_process_that_stood_still_sends_nothing_when_it_wakes() {
         "{kept:?}"
     );
     assert_eq!(captain.lost().len(), 1, "and the operation leaves its hands");
+}
+
+/// A look by token gives the order again.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_may_act_is_kept_back_like_an_act() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::ByToken);
+    let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
+    let captain = Captain::new(desk.of("ana").ledger(), ticks, ana_session());
+    let counts = Arc::new(Counts::default());
+    let world = Fenced { world: counts.clone(), fence: captain.fence() };
+    let look = |probe| lakeshift::operations::engine::Effect::Look {
+        step: 0,
+        direction: Direction::Do,
+        purpose: lakeshift::operations::engine::Purpose::Probe,
+        probe,
+        since: None,
+        evidence: None,
+        asked: Some((plan.steps[0].action.clone(), "token".to_owned())),
+    };
+    let by_token = world.perform(&plan, &look(Probe::RunOfToken { job: JobId(7) })).await;
+    assert!(matches!(&by_token, Outcome::Unreadable(why) if why.starts_with("never sent")), "{by_token:?}");
+    let by_reading = world.perform(&plan, &look(Probe::RunEnded { run: RunId(501) })).await;
+    assert_eq!(by_reading, Outcome::Missing, "to read takes no lease");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_before_its_first_lease_lets_go_of_what_another_home_went_on_with() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::AfterSettling);
+    let (ana, all) = (desk.of("ana"), entries(&plan, 2));
+    tell(&ana, &plan, &all, ana_session()).await;
+    let by_bob =
+        Recorded { seq: 3, event_id: Ulid::new(903, 2), event: Event::TakenUp { from: None }, ..all[0].clone() };
+    let by_bob = Recorded { actor: Actor("bob@desk".to_owned()), ..by_bob };
+    for (told, lost) in [(None, None), (Some(by_bob), Some("bob@desk has gone on with it meanwhile"))] {
+        if let Some(entry) = &told {
+            tell(&desk.of("bob"), &plan, std::slice::from_ref(entry), bob_session()).await;
+        }
+        let ticks = Arc::new(Ticks::new(Arc::new(OfServer(desk.clone()))));
+        let mut captain = Captain::new(ana.ledger(), ticks, Ulid::new(1, u128::from(told.is_some())));
+        // The lease is free again: bob has given it back.
+        captain.want(plan.id, "sales", ana_session());
+        while let Some(errand) = captain.load() {
+            captain.landed(errand.await);
+        }
+        let found: Vec<String> = captain.lost().into_iter().map(|(_, why)| why).collect();
+        assert_eq!(found.first().map(String::as_str), lost);
+        captain.keep_only(&[]);
+        while let Some(errand) = captain.load() {
+            captain.landed(errand.await);
+        }
+    }
 }

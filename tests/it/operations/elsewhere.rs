@@ -85,7 +85,7 @@ impl Bench {
             actor: plan.actor.clone(),
             event: Event::Planned { digest: plan.digest().expect("a digest") },
         };
-        let rows = outbox_rows(session)(&plan, &planned);
+        let rows = outbox_rows()(&plan, &planned, session);
         journal.begin(&plan, &[planned], &rows, now()).expect("begun");
         plan.id.to_string()
     }

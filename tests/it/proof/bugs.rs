@@ -22,17 +22,20 @@ pub(super) enum Bug {
     RetriesUnsafeCalls,
     /// An operation is taken from an owner that works.
     TakesFromTheLiving,
+    /// All steps of a plan go at once, and are taken back at once.
+    IgnoresWaves,
 }
 
 impl Bug {
     /// All but none.
-    pub(super) const PLANTED: [Self; 6] = [
+    pub(super) const PLANTED: [Self; 7] = [
         Self::ResendsOnError,
         Self::CompletesWithoutSettling,
         Self::TrustsTheNetwork,
         Self::ActsBeforeIntent,
         Self::RetriesUnsafeCalls,
         Self::TakesFromTheLiving,
+        Self::IgnoresWaves,
     ];
 
     /// Whether it can show where a cell aims.
@@ -42,6 +45,7 @@ impl Bug {
                 cell.fault == Fault::Late && matches!(cell.deed, Deed::Cancel | Deed::Stop)
             }
             Self::TakesFromTheLiving => cell.fault == Fault::SecondCaptain,
+            Self::IgnoresWaves => cell.deed.is_of_several(),
             _ => true,
         }
     }
@@ -57,6 +61,7 @@ impl Bug {
                 }
             }
             Self::TrustsTheNetwork => plan.late_bound_s = 0,
+            Self::IgnoresWaves => plan.steps.iter_mut().for_each(|step| step.wave = 0),
             _ => {}
         }
     }

@@ -1,6 +1,8 @@
 //! The course of one run: an operation is planned and begun, trouble comes as its seed says, then it is quiet, and the
 //! operation must end; at every step the judge looks.
 
+mod plots;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,8 +17,9 @@ use lakeshift::operations::journal::{Direction, Event};
 use lakeshift::operations::plan::OperationId;
 use lakeshift::runtime::operator::{Error, Journal};
 
+use plots::{Plot, When};
+
 use super::bugs::Bug;
-use super::ledger::USERS;
 use super::matrix::{Cell, Fault, Happenings};
 use super::order;
 use super::process::{Home, Process};
@@ -60,21 +63,6 @@ pub(super) async fn story(seed: u64, cell: Cell) -> Vec<String> {
     stage.trace()
 }
 
-/// Something that comes from outside.
-#[derive(Clone, Copy, Debug)]
-enum Plot {
-    Pause,
-    Unpause,
-    Abort,
-    Foreign,
-    SecondCaptain,
-    Clock {
-        ms: i64,
-    },
-    /// The machine is lost, with all that is on it.
-    Loss,
-}
-
 /// One who can have the operation in hand: a process of a home, or its absence.
 struct Captain {
     /// The index of the machine.
@@ -95,12 +83,16 @@ struct Course<'a> {
     captains: [Captain; 3],
     processes: u64,
     operation: Option<OperationId>,
-    /// Entries of the journal after which something comes, and how long after, in milliseconds.
-    awaited: Vec<(usize, u64, Plot)>,
+    /// When something comes, and how long after, in milliseconds.
+    awaited: Vec<(When, u64, Plot)>,
     plots: Vec<(Instant, Plot)>,
     calm_at: Option<Instant>,
     /// When the first machine was lost.
     lost_at: Option<Instant>,
+    /// When the first machine comes back, which stood still or had no network.
+    returns_at: Option<Instant>,
+    /// How many steps have happened when an undo's seed takes the operation back.
+    turns_after: usize,
     /// Entries of the journal when the store was last compared with it.
     compared: usize,
 }
@@ -108,9 +100,9 @@ struct Course<'a> {
 impl<'a> Course<'a> {
     fn new(stage: &'a Arc<Stage>, bug: Bug) -> Self {
         let role = stage.chance.pick(&["operator", "ci"]);
-        let homes =
-            [Home::new(stage, USERS[0], "ana@laptop", role), Home::new(stage, USERS[1], "bob@desk", "operator2")];
+        let homes = [Home::new(stage, 0, "ana@laptop", role), Home::new(stage, 1, "bob@desk", "operator2")];
         let absent = |home| Captain { home, process: None, back_at: None, tries_at: None };
+        let turns_after = if stage.cell.deed.is_of_several() { stage.chance.between(1, 3) } else { 1 };
         Self {
             stage,
             bug,
@@ -122,6 +114,8 @@ impl<'a> Course<'a> {
             plots: Vec::new(),
             calm_at: None,
             lost_at: None,
+            returns_at: None,
+            turns_after: usize::try_from(turns_after).unwrap(),
             compared: 0,
         }
     }
@@ -147,11 +141,12 @@ impl<'a> Course<'a> {
                 self.stage.calm_down();
                 self.calm_at.get_or_insert(now);
             }
-            if is_over && !self.is_untold() {
+            if is_over && !self.is_untold() && !self.is_away() {
                 return self.aftermath().await;
             }
-            if self.is_unheard() {
+            if self.is_given_up() {
                 self.stage.judge().judge_unheard();
+                self.stage.tally();
                 return self.check();
             }
             if let Some(calm_at) = self.calm_at {
@@ -175,44 +170,18 @@ impl<'a> Course<'a> {
             && homes.any(|captain| captain.process.as_ref().is_none_or(|process| process.waiting() > 0))
     }
 
-    /// Whether the one machine that knew of the operation is lost, and nothing can arrive at the ledger any more.
-    fn is_unheard(&self) -> bool {
+    /// Whether the first machine is to come back, or has just done so: then it goes on for a while.
+    fn is_away(&self) -> bool {
+        self.returns_at.is_some_and(|at| self.now() - at < AFTERMATH)
+    }
+
+    /// Whether nobody can go on: the one machine that knew of the operation is lost, nothing can arrive at the ledger any
+    /// more, and what it was told is nothing, or not enough.
+    fn is_given_up(&self) -> bool {
         let is_past = |at: Option<Instant>| at.is_some_and(|at| self.now() - at > AFTERMATH);
-        let found_nothing = self.captains[ELSEWHERE].process.as_ref().is_some_and(|process| process.found_nothing);
-        found_nothing && is_past(self.calm_at) && is_past(self.lost_at)
-    }
-
-    /// What comes from outside in this run.
-    fn scheme(&mut self) {
-        let chance = &self.stage.chance;
-        let cell = self.stage.cell;
-        let ahead = |chance: &super::chance::Chance| Plot::Clock {
-            ms: i64::try_from(chance.between(20, 400)).unwrap() * 1_000,
-        };
-        let back = |chance: &super::chance::Chance| Plot::Clock {
-            ms: -i64::try_from(chance.between(20, 4_000)).unwrap() * 1_000,
-        };
-        let planned = match cell.fault {
-            Fault::Pause => Some(Plot::Pause),
-            Fault::Abort => Some(Plot::Abort),
-            Fault::Foreign => Some(Plot::Foreign),
-            Fault::SecondCaptain => Some(Plot::SecondCaptain),
-            Fault::ClockAhead => Some(ahead(chance)),
-            Fault::ClockBack => Some(back(chance)),
-            Fault::OtherHome => Some(Plot::Loss),
-            _ => None,
-        };
-        self.awaited.extend(planned.map(|plot| (self.entry(), chance.below(1_500), plot)));
-        for _ in 0..chance.pick(&[0, 0, 0, 1, 2]) {
-            let any = [Plot::Pause, Plot::Abort, Plot::Foreign, Plot::SecondCaptain, ahead(chance), back(chance)];
-            let plot = chance.pick(&any);
-            self.awaited.push((self.entry(), chance.below(40_000), plot));
-        }
-    }
-
-    /// How many entries there are when something comes: the third is the first intent.
-    fn entry(&self) -> usize {
-        usize::try_from(self.stage.chance.between(2, 6)).unwrap()
+        let other = self.captains[ELSEWHERE].process.as_ref();
+        let cannot = other.is_some_and(|process| process.found_nothing || process.is_refused);
+        cannot && is_past(self.calm_at) && is_past(self.lost_at)
     }
 
     /// A captain comes with a new process.
@@ -247,9 +216,10 @@ impl<'a> Course<'a> {
 
     /// Goes on until something has happened.
     async fn step(&mut self) {
-        let entries = self.operation.map_or(0, |operation| self.stage.judge().cases[&operation].journal.len());
         let now = self.now();
-        let due: Vec<(usize, u64, Plot)> = self.awaited.extract_if(.., |(after, _, _)| *after <= entries).collect();
+        let mut awaited = std::mem::take(&mut self.awaited);
+        let due: Vec<(When, u64, Plot)> = awaited.extract_if(.., |(when, _, _)| self.has_come(*when)).collect();
+        self.awaited = awaited;
         for (_, delay_ms, plot) in due {
             self.plots.push((now + TimeDelta::milliseconds(i64::try_from(delay_ms).unwrap()), plot));
         }
@@ -335,60 +305,6 @@ impl<'a> Course<'a> {
         self.captains[captain].tries_at = Some(now + TimeDelta::seconds(pause_s));
     }
 
-    fn happen(&mut self, plot: Plot, now: Instant) {
-        match plot {
-            Plot::Pause | Plot::Abort | Plot::Unpause if self.in_charge().is_none() => {
-                // Nobody has it in hand to be asked: again in a moment.
-                self.plots.push((now + TimeDelta::seconds(1), plot));
-            }
-            Plot::Pause => {
-                if self.ask(Request::Pause) {
-                    self.befell(Fault::Pause);
-                }
-                let later = TimeDelta::seconds(i64::try_from(self.stage.chance.between(5, 60)).unwrap());
-                self.plots.push((now + later, Plot::Unpause));
-            }
-            Plot::Unpause => _ = self.ask(Request::Unpause),
-            Plot::Abort => {
-                if self.ask(Request::Abort { reason: None }) {
-                    self.befell(Fault::Abort);
-                }
-            }
-            Plot::Foreign => {
-                self.stage.note(|| "a colleague meddles".to_owned());
-                if let Some(operation) = self.operation {
-                    order::meddle(self.stage, operation);
-                }
-                self.befell(Fault::Foreign);
-            }
-            Plot::SecondCaptain if self.lost_at.is_some() => {}
-            Plot::SecondCaptain => {
-                self.stage.note(|| "captain 0 stands still".to_owned());
-                let span = self.stage.chance.between(2, 60);
-                self.captains[0].back_at.get_or_insert(now + TimeDelta::seconds(i64::try_from(span).unwrap()));
-                if self.captains[1].process.is_none() && self.captains[1].back_at.is_none() {
-                    self.enter(1);
-                }
-                self.befell(Fault::SecondCaptain);
-            }
-            Plot::Clock { ms } => {
-                self.stage.note(|| format!("the clock is set by {ms} ms"));
-                self.homes[0].clock.jump(ms);
-                self.befell(if ms > 0 { Fault::ClockAhead } else { Fault::ClockBack });
-            }
-            Plot::Loss => {
-                self.stage.note(|| "ana's machine is lost".to_owned());
-                for captain in self.captains.iter_mut().filter(|captain| captain.home == 0) {
-                    (captain.process, captain.back_at, captain.tries_at) = (None, None, None);
-                }
-                let later = TimeDelta::seconds(i64::try_from(self.stage.chance.between(1, 60)).unwrap());
-                self.captains[ELSEWHERE].back_at = Some(now + later);
-                self.lost_at = Some(now);
-                self.befell(Fault::OtherHome);
-            }
-        }
-    }
-
     fn befell(&self, fault: Fault) {
         self.stage.happened(|happened| _ = happened.of_all.insert(fault));
     }
@@ -411,7 +327,7 @@ impl<'a> Course<'a> {
         matches!(asked, Some(Ok(happened)) if !happened.is_empty())
     }
 
-    /// An undo's seed takes the operation back as soon as it has happened.
+    /// An undo's seed takes the operation back as soon as enough of it has happened.
     fn turn_back(&mut self) {
         let Some(operation) = self.operation.filter(|_| self.stage.cell.deed.is_undo()) else { return };
         let (is_done, is_asked) = {
@@ -419,7 +335,7 @@ impl<'a> Course<'a> {
             let journal = &judge.cases[&operation].journal;
             let confirmed = |event: &Event| matches!(event, Event::Confirmed { direction: Direction::Do, .. });
             (
-                journal.iter().any(|entry| confirmed(&entry.event)),
+                journal.iter().filter(|entry| confirmed(&entry.event)).count() >= self.turns_after,
                 journal.iter().any(|entry| matches!(entry.event, Event::AbortAsked { .. })),
             )
         };
@@ -443,12 +359,21 @@ impl<'a> Course<'a> {
     /// The judge looks.
     fn check(&mut self) -> Result<(), String> {
         let Some(operation) = self.operation else { return Ok(()) };
+        let (written, owner, home) = {
+            let judge = self.stage.judge();
+            let case = &judge.cases[&operation];
+            (case.journal.len(), case.owner, case.home)
+        };
+        let lives_on = self.returns_at.is_some()
+            && self.captains.iter().any(|captain| captain.home == 0 && captain.process.is_some());
+        if home == 1 && lives_on {
+            self.befell(Fault::LivesOn);
+        }
         for captain in &self.captains {
             let Some(process) = &captain.process else { continue };
             let Some(view) = process.operator.view(operation) else { continue };
             // The store is read again whenever it has been written to.
-            let written = self.stage.judge().cases[&operation].journal.len();
-            let stored = if self.compared == written {
+            let stored = if self.compared == written || owner != Some(process.number) {
                 None
             } else {
                 self.compared = written;
@@ -496,14 +421,8 @@ impl<'a> Course<'a> {
             self.stage.judge().judge_ledger(desk);
         }
         self.operation.take();
+        self.stage.tally();
         let judge = self.stage.judge();
-        for case in judge.cases.values() {
-            let deeds = case.journal.iter().chain(&case.lost).filter_map(|entry| match entry.event {
-                Event::Intended { direction, .. } => Some(case.deed(direction)),
-                _ => None,
-            });
-            self.stage.happened(|happened| happened.deeds.extend(deeds));
-        }
         match judge.wrong() {
             Some(wrong) => Err(wrong.clone()),
             None => Ok(()),

@@ -7,109 +7,24 @@ use lakeshift::domain::workspace::Environment;
 use lakeshift::ledger::journal::{journal, rows_of};
 use lakeshift::ledger::{LedgerRow, Table};
 use lakeshift::operations::engine::{State, fold};
-use lakeshift::operations::journal::{Certainty, Direction, Event, Recorded};
-use lakeshift::operations::kind::Kind;
+use lakeshift::operations::journal::{Certainty, Event, Recorded};
 use lakeshift::operations::plan::{OperationId, Plan};
 use lakeshift::operations::step::Action;
 use lakeshift::sim::Embedded;
 use serde_json::Value;
 
+use super::case::Case;
 use super::ledger;
 use super::matrix::{Deed, Fault};
 use super::network::Order;
 use super::process::session;
 use crate::ledger::Desk;
 
-/// What is known of one operation.
-pub(super) struct Case {
-    pub(super) plan: Plan,
-    /// Every entry that is durable, as far as the operation goes on from it.
-    pub(super) journal: Vec<Recorded>,
-    /// Entries that were durable on a machine that is lost.
-    pub(super) lost: Vec<Recorded>,
-    /// The process that has it in hand.
-    pub(super) owner: Option<u64>,
-    writer: Option<u64>,
-    sent: BTreeMap<Deed, u64>,
-    /// What its deed led to in the world, by id.
-    effects: BTreeSet<String>,
-    /// Whether somebody else worked on the object.
-    pub(super) foreign: bool,
-    is_judged: bool,
-}
-
 /// See the module's page.
 #[derive(Default)]
 pub(super) struct Judge {
     pub(super) cases: BTreeMap<OperationId, Case>,
     wrongs: Vec<String>,
-}
-
-impl Case {
-    /// What it does to the platform in a direction.
-    pub(super) fn deed(&self, direction: Direction) -> Deed {
-        match (self.plan.kind, direction) {
-            (Kind::RunNow, Direction::Do) => Deed::RunNow,
-            (Kind::RunNow, Direction::Undo) => Deed::UndoRun,
-            (Kind::Repair, Direction::Do) => Deed::Repair,
-            (Kind::Repair, Direction::Undo) => Deed::UndoRepair,
-            (Kind::StartPipeline, Direction::Do) => Deed::Start,
-            (Kind::StartPipeline, Direction::Undo) => Deed::UndoStart,
-            (Kind::Cancel, _) => Deed::Cancel,
-            (Kind::StopPipeline, _) => Deed::Stop,
-        }
-    }
-
-    /// Whether an order on the wire is this operation's, and in which direction.
-    fn direction(&self, order: &Order) -> Option<Direction> {
-        let step = self.plan.steps.first()?;
-        let forward = match (order, &step.action) {
-            (Order::RunNow { token }, Action::RunNow { .. }) => *token == step.token,
-            (Order::Cancel { run }, Action::CancelRun { run: planned }) => *run == planned.0,
-            (Order::Repair { run }, Action::RepairRun { run: planned, .. }) => *run == planned.0,
-            (Order::Start { pipeline }, Action::StartUpdate { pipeline: planned, .. })
-            | (Order::Stop { pipeline }, Action::StopPipeline { pipeline: planned }) => pipeline == planned.as_str(),
-            _ => false,
-        };
-        let back = match (order, &step.action) {
-            (Order::Cancel { run }, Action::RunNow { .. }) => self.effects.contains(&run.to_string()),
-            (Order::Cancel { run }, Action::RepairRun { run: planned, .. }) => *run == planned.0,
-            (Order::Stop { pipeline }, Action::StartUpdate { pipeline: planned, .. }) => pipeline == planned.as_str(),
-            _ => false,
-        };
-        match (forward, back) {
-            (true, _) => Some(Direction::Do),
-            (_, true) => Some(Direction::Undo),
-            _ => None,
-        }
-    }
-
-    fn intents(&self, direction: Direction) -> u64 {
-        let intended =
-            |entry: &&Recorded| matches!(entry.event, Event::Intended { direction: d, .. } if d == direction);
-        self.journal.iter().chain(&self.lost).filter(intended).count() as u64
-    }
-
-    /// The entries that the ledger must have before an act in this direction leaves.
-    fn must_be_told(&self, direction: Direction) -> u64 {
-        let state = self.state();
-        let waits = self.plan.tier.waits_for_ledger() && direction == Direction::Do && !state.released;
-        if waits { state.steps[0].forward.intended_seq } else { 0 }
-    }
-
-    /// How it ended, if it has.
-    pub(super) fn end(&self) -> Option<&Event> {
-        let last = &self.journal.last()?.event;
-        matches!(last, Event::Completed | Event::Aborted | Event::Failed { .. }).then_some(last)
-    }
-
-    fn is_closed_by_hand(&self) -> bool {
-        matches!(self.end(), Some(Event::Failed { why }) if why.starts_with("closed by hand"))
-    }
-
-    pub(super) fn state(&self) -> State {
-        fold(&self.plan, &self.journal)
-    }
 }
 
 impl Judge {
@@ -120,22 +35,12 @@ impl Judge {
 
     /// The deed that an order on the wire belongs to.
     pub(super) fn deed(&self, order: &Order) -> Option<Deed> {
-        self.cases.values().find_map(|case| Some(case.deed(case.direction(order)?)))
+        self.cases.values().find_map(|case| Some(case.deed_at(case.place(order)?)))
     }
 
     /// A process began an operation.
     pub(super) fn began(&mut self, process: u64, plan: &Plan, entries: &[Recorded]) {
-        let case = Case {
-            plan: plan.clone(),
-            journal: entries.to_vec(),
-            lost: Vec::new(),
-            owner: Some(process),
-            writer: Some(process),
-            sent: BTreeMap::new(),
-            effects: BTreeSet::new(),
-            foreign: false,
-            is_judged: false,
-        };
+        let case = Case::begun(process, plan, entries);
         self.cases.insert(plan.id, case);
     }
 
@@ -146,19 +51,53 @@ impl Judge {
         }
     }
 
-    /// Another home has the operation now, as the ledger knows it.
-    pub(super) fn adopted(&mut self, operation: OperationId, entries: &[Recorded]) {
+    /// A machine has the operation now, by what the ledger knows of it, and perhaps a note of its own that it does not
+    /// know what was asked last.
+    pub(super) fn adopted(&mut self, process: u64, home: usize, operation: OperationId, entries: &[Recorded]) {
         let Some(case) = self.cases.get_mut(&operation) else { return };
-        if !case.journal.starts_with(entries) {
+        let common = case.journal.iter().zip(entries).take_while(|(here, there)| here == there).count();
+        let noted = entries.iter().skip_while(|entry| !matches!(entry.event, Event::TakenUp { .. }));
+        let noted = if case.home == home { 0 } else { noted.count().min(entries.len() - common) };
+        let told = entries.len() - noted;
+        if !entries[common..told].iter().all(|entry| case.lost.contains(entry)) {
             self.wrongs.push("the ledger has entries that were never durable".to_owned());
         }
-        case.lost.extend(case.journal.split_off(entries.len().min(case.journal.len())));
-        (case.owner, case.writer, case.is_judged) = (None, None, false);
+        case.lost.extend(case.journal.split_off(common));
+        case.lost.retain(|entry| !entries.contains(entry));
+        case.journal.extend_from_slice(&entries[common..]);
+        let writer = (noted > 0).then_some(process);
+        (case.home, case.owner, case.writer, case.is_judged) = (home, None, writer, false);
+    }
+
+    /// Another machine goes on by what the ledger was told. Without a lease nothing was heard of the operation for long, and
+    /// nothing of it can happen twice.
+    pub(super) fn adopted_unled(&mut self, operation: OperationId, told: &[Recorded], quiet_s: i64) {
+        let Some(case) = self.cases.get(&operation).filter(|case| !case.plan.tier.waits_for_ledger()) else { return };
+        let state = fold(&case.plan, told);
+        if quiet_s < 150 && !state.is_held() {
+            self.wrongs.push(format!("it was taken over {quiet_s} s after its owner was heard of"));
+        }
+        if state.abort.is_none() && case.may_double(&state) {
+            self.wrongs.push(format!("it was taken over, and could happen twice: {state:?}"));
+        }
+    }
+
+    /// Another machine is refused, since the ledger may lack what could happen twice.
+    pub(super) fn refused_blind(&mut self, operation: OperationId, told: &[Recorded]) {
+        let Some(case) = self.cases.get(&operation) else { return };
+        let state = fold(&case.plan, told);
+        if case.plan.tier.waits_for_ledger() || !case.may_double(&state) {
+            self.wrongs.push(format!("it was refused, and nothing of it could happen twice: {state:?}"));
+        }
     }
 
     /// Entries have become durable.
-    pub(super) fn recorded(&mut self, process: u64, operation: OperationId, entries: &[Recorded]) {
+    pub(super) fn recorded(&mut self, process: u64, home: usize, operation: OperationId, entries: &[Recorded]) {
         let Some(case) = self.cases.get_mut(&operation) else { return };
+        if case.home != home {
+            // It came too late, and is no part of the journal.
+            return case.lost.extend_from_slice(entries);
+        }
         let mut wrongs = Vec::new();
         if case.end().is_some() {
             wrongs.push(format!("p{process} wrote behind the end"));
@@ -173,6 +112,9 @@ impl Judge {
             case.writer = Some(process);
             case.journal.push(entry.clone());
         }
+        if case.end().is_some() && !case.is_closed_by_hand() {
+            wrongs.extend(case.left_open());
+        }
         self.wrongs.extend(wrongs);
     }
 
@@ -186,14 +128,16 @@ impl Judge {
         now: Instant,
     ) {
         let mut wrongs = Vec::new();
-        let Some((case, direction)) =
-            self.cases.values_mut().find_map(|case| case.direction(order).map(|direction| (case, direction)))
+        let Some((case, place)) = self.cases.values_mut().find_map(|case| case.place(order).map(|place| (case, place)))
         else {
             self.wrongs.push(format!("p{process} sent {order:?}, which no plan asks for"));
             return;
         };
-        let deed = case.deed(direction);
-        let intents = case.intents(direction);
+        let deed = case.deed_at(place);
+        let intents = case.intents(place);
+        if let Some(why) = case.too_early(place) {
+            wrongs.push(format!("{deed:?} was sent too early: {why}"));
+        }
         if intents == 0 {
             wrongs.push(format!("{deed:?} was sent without a durable intent"));
         }
@@ -203,7 +147,7 @@ impl Judge {
         if case.end().is_some() {
             wrongs.push(format!("{deed:?} was sent after the end"));
         }
-        let told = case.must_be_told(direction);
+        let told = case.must_be_told(place);
         if let Some(desk) = ledger.filter(|_| told > 0) {
             let has: BTreeSet<Option<u64>> =
                 ledger::audit(desk, case.plan.id).iter().map(|row| row.number("seq")?.try_into().ok()).collect();
@@ -218,9 +162,9 @@ impl Judge {
                 wrongs.push(format!("{deed:?} was sent by p{process}, and the lease is held by {holder:?}"));
             }
         }
-        // What never left, and what was not let in, may be sent again.
+        // What never left may be sent again, and so may what is not let in.
         if !matches!(fault, Some(Fault::Refused | Fault::Expired)) {
-            let sent = case.sent.entry(deed).or_default();
+            let sent = case.sent.entry(place).or_default();
             *sent += 1;
             if !order.may_repeat() && *sent > intents {
                 wrongs.push(format!("{deed:?} was sent {sent} times on {intents} intents"));
@@ -229,17 +173,25 @@ impl Judge {
         self.wrongs.extend(wrongs);
     }
 
+    /// An act was not let in: it may be sent again.
+    pub(super) fn turned_away(&mut self, order: &Order) {
+        for case in self.cases.values_mut() {
+            if let Some(place) = case.place(order) {
+                case.sent.entry(place).and_modify(|sent| *sent = sent.saturating_sub(1));
+            }
+        }
+    }
+
     /// An act has reached its workspace.
     pub(super) fn applied(&mut self, order: &Order, succeeded: bool, body: &Value, world: &Embedded) {
         if !succeeded {
             return;
         }
-        let Some((case, direction)) =
-            self.cases.values_mut().find_map(|case| case.direction(order).map(|direction| (case, direction)))
+        let Some((case, place)) = self.cases.values_mut().find_map(|case| case.place(order).map(|place| (case, place)))
         else {
             return;
         };
-        let deed = case.deed(direction);
+        let deed = case.deed_at(place);
         let is_over = case.end().is_some() && !case.is_closed_by_hand();
         let mut wrongs = Vec::new();
         let effect = match order {
@@ -259,12 +211,13 @@ impl Judge {
                 None
             }
         };
-        if let Some(effect) = effect.filter(|effect| case.effects.insert(effect.clone())) {
-            if is_over {
+        if let Some(effect) = effect {
+            let effects = case.effects.entry(place.step).or_default();
+            if effects.insert(effect.clone()) && is_over {
                 wrongs.push(format!("{deed:?} led to {effect} after the end"));
             }
-            if case.effects.len() > 1 {
-                wrongs.push(format!("{deed:?} happened {} times: {:?}", case.effects.len(), case.effects));
+            if effects.len() > 1 {
+                wrongs.push(format!("{deed:?} happened {} times: {effects:?}", effects.len()));
             }
         }
         self.wrongs.extend(wrongs);
@@ -295,29 +248,32 @@ impl Judge {
                 case.is_judged = true;
                 continue;
             }
-            let action = &case.plan.steps[0].action;
-            let lives = match action {
-                Action::RunNow { .. } => case.effects.iter().any(|run| is_active(world, run.parse().unwrap())),
-                Action::RepairRun { run, .. } => !case.effects.is_empty() && is_active(world, run.0),
-                Action::StartUpdate { pipeline, .. } => active_update(world, pipeline.as_str())
-                    .is_some_and(|update| case.effects.contains(&format!("\"{update}\""))),
-                Action::CancelRun { run } => is_active(world, run.0),
-                Action::StopPipeline { pipeline } => active_update(world, pipeline.as_str()).is_some(),
-            };
-            let starts = matches!(case.plan.kind, Kind::RunNow | Kind::Repair | Kind::StartPipeline);
-            let evidence = case.state().steps[0].forward.evidence.clone();
-            let is_inferred = evidence.is_some_and(|evidence| evidence.certainty == Certainty::Inferred);
-            match end {
-                Event::Completed if starts && case.effects.is_empty() && !(is_inferred && case.foreign) => {
-                    wrongs.push(format!("{:?} completed, and nothing has happened", case.plan.kind));
+            let state = case.state();
+            for (index, step) in case.plan.steps.iter().enumerate() {
+                let (action, effects) = (&step.action, case.led_to(index));
+                let lives = match action {
+                    Action::RunNow { .. } => effects.iter().any(|run| is_active(world, run.parse().unwrap())),
+                    Action::RepairRun { run, .. } => !effects.is_empty() && is_active(world, run.0),
+                    Action::StartUpdate { pipeline, .. } => active_update(world, pipeline.as_str())
+                        .is_some_and(|update| effects.contains(&format!("\"{update}\""))),
+                    Action::CancelRun { run } => is_active(world, run.0),
+                    Action::StopPipeline { pipeline } => active_update(world, pipeline.as_str()).is_some(),
+                };
+                let starts = !matches!(action, Action::CancelRun { .. } | Action::StopPipeline { .. });
+                let evidence = state.steps[index].forward.evidence.as_ref();
+                let is_inferred = evidence.is_some_and(|evidence| evidence.certainty == Certainty::Inferred);
+                match end {
+                    Event::Completed if starts && effects.is_empty() && !(is_inferred && case.foreign) => {
+                        wrongs.push(format!("{action:?} completed, and nothing has happened"));
+                    }
+                    Event::Completed if !starts && lives && !case.foreign => {
+                        wrongs.push(format!("{action:?} completed, and its target lives"));
+                    }
+                    Event::Aborted if starts && lives && !case.foreign => {
+                        wrongs.push(format!("{action:?} was taken back, and what it started lives"));
+                    }
+                    _ => {}
                 }
-                Event::Completed if !starts && lives && !case.foreign => {
-                    wrongs.push(format!("{:?} completed, and its target lives", case.plan.kind));
-                }
-                Event::Aborted if starts && lives && !case.foreign => {
-                    wrongs.push(format!("{:?} was taken back, and what it started lives", case.plan.kind));
-                }
-                _ => {}
             }
             case.is_judged = true;
         }
@@ -329,7 +285,7 @@ impl Judge {
         let mut wrongs = Vec::new();
         for case in self.cases.values() {
             let state = case.state();
-            let done = state.steps[0].forward.done_at.is_some();
+            let done = state.steps.iter().any(|at| at.forward.done_at.is_some());
             if let Some(Event::Failed { why }) = case.end()
                 && !case.is_closed_by_hand()
                 && !done
@@ -369,7 +325,9 @@ impl Judge {
 
     /// No home has the operation, and the ledger never heard of it: then nothing may have been sent.
     pub(super) fn judge_unheard(&mut self) {
-        let sent = |case: &&Case| !case.sent.is_empty() || !case.effects.is_empty();
+        // What is less than production goes ahead, and the ledger is told afterwards.
+        let sent =
+            |case: &&Case| case.plan.tier.waits_for_ledger() && !(case.sent.is_empty() && case.effects.is_empty());
         let wrongs =
             self.cases.values().filter(sent).map(|case| format!("nobody knows of it, and it sent {:?}", case.sent));
         let wrongs: Vec<String> = wrongs.collect();

@@ -10,12 +10,14 @@ use lakeshift::domain::Instant;
 use lakeshift::domain::clock::Clock;
 use lakeshift::domain::sql::{Fault as SqlFault, Rows};
 use lakeshift::ledger::init::Installation;
+use lakeshift::ledger::journal::journal;
 use lakeshift::ledger::sql::Ask;
 use lakeshift::ledger::{Happened, Ledger, LedgerRow, Recorded, Sql, SqlTrouble, Table, statements};
+use lakeshift::operations::journal::Recorded as JournalEntry;
 use lakeshift::operations::plan::OperationId;
 use tokio::sync::oneshot;
 
-use super::stage::Stage;
+use super::stage::{Reach, Stage};
 use crate::ledger::{Desk, place};
 
 /// Who writes it, from which home.
@@ -79,7 +81,7 @@ pub(super) struct Way {
 
 impl Sql for Way {
     async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
-        let mishap = self.stage.mishap();
+        let mishap = if self.is_cut_off() { Some(Mishap::Refused) } else { self.stage.mishap() };
         if let Some(mishap) = mishap {
             self.stage.note(|| format!("{} meets {mishap:?} at the ledger", ask.named.name));
         }
@@ -119,9 +121,13 @@ impl Way {
         self.tell_time();
         let result = running.and_then(|running| self.desk.commit(running));
         let word = if result.is_ok() { "done" } else { "refused" };
+        if result.is_ok() && self.stage.is_unheard_from_the_plan_on() && self.has_a_plan() {
+            self.stage.cut_off(0, Reach::Ledger, Instant::MAX_UTC);
+        }
         if let Some(reply) = reply {
             let lost = mishap == Some(Mishap::LostReply);
             self.travel(200).await;
+            let lost = lost || self.is_cut_off();
             let _ = reply.send(if lost { Err(silence(Happened::Unknown)) } else { result });
         }
         word
@@ -129,6 +135,18 @@ impl Way {
 
     async fn travel(&self, at_most_ms: u64) {
         tokio::time::sleep(Duration::from_millis(self.stage.chance.between(1, at_most_ms))).await;
+    }
+
+    fn is_cut_off(&self) -> bool {
+        USERS
+            .iter()
+            .position(|user| *user == self.desk.user)
+            .is_some_and(|home| self.stage.is_cut_off(home, Reach::Ledger))
+    }
+
+    fn has_a_plan(&self) -> bool {
+        let sql = "SELECT audit_id FROM ops.release.audit_event";
+        !self.desk.of("root").by_hand(sql).rendered().is_empty()
     }
 
     /// The server's time is the true one.
@@ -146,6 +164,14 @@ pub(super) fn audit(desk: &Desk, operation: OperationId) -> Vec<Recorded> {
     let ledger: Ledger<Desk> = desk.of("root").ledger();
     let read = async { ledger.operation(&operation.to_string()).await };
     read.now_or_never().expect("the engine in memory never waits").unwrap()
+}
+
+/// The journal that the ledger tells of an operation, and for how many seconds nothing was heard of it.
+pub(super) fn told(desk: &Desk, operation: OperationId, now: Instant) -> (Vec<JournalEntry>, i64) {
+    let rows = audit(desk, operation);
+    let heard_us = rows.iter().filter(|row| row.number("seq").is_some()).map(|row| row.recorded_us).max();
+    let entries = journal(&operation.to_string(), rows).map(|found| found.journal).unwrap_or_default();
+    (entries, heard_us.map_or(0, |heard_us| (now.timestamp_micros() - heard_us) / 1_000_000))
 }
 
 /// Which of these rows the ledger lacks.

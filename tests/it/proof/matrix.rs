@@ -17,6 +17,12 @@ pub(super) enum Deed {
     UndoRepair,
     /// A started update is stopped again after an abort.
     UndoStart,
+    /// One of several steps that go at once.
+    Together,
+    /// A step that waits for others before it.
+    Next,
+    /// One of several steps is taken back after an abort.
+    UndoOne,
 }
 
 /// What goes wrong.
@@ -24,6 +30,8 @@ pub(super) enum Deed {
 pub(super) enum Fault {
     /// No connection comes up.
     Refused,
+    /// It leaves, and never arrives.
+    Lost,
     /// It happens, and the answer is lost.
     LostReply,
     /// It happens, and no answer comes.
@@ -60,6 +68,12 @@ pub(super) enum Fault {
     Ledger,
     /// The machine is lost, and another engineer goes on from the ledger on another one.
     OtherHome,
+    /// The machine stands still or loses its network until another engineer has taken over, and then goes on.
+    LivesOn,
+    /// The machine is lost, and another engineer goes on with what needs no lease, though the ledger was told afterwards.
+    Unled,
+    /// The same, and the other engineer is refused, since the ledger may lack what could happen twice.
+    Blind,
 }
 
 /// Where a process dies.
@@ -77,7 +91,7 @@ pub(super) enum Crash {
 }
 
 impl Deed {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::RunNow,
         Self::Cancel,
         Self::Repair,
@@ -86,22 +100,36 @@ impl Deed {
         Self::UndoRun,
         Self::UndoRepair,
         Self::UndoStart,
+        Self::Together,
+        Self::Next,
+        Self::UndoOne,
     ];
 
     /// Whether it is the way back of another deed.
     pub(super) fn is_undo(self) -> bool {
-        matches!(self, Self::UndoRun | Self::UndoRepair | Self::UndoStart)
+        matches!(self, Self::UndoRun | Self::UndoRepair | Self::UndoStart | Self::UndoOne)
+    }
+
+    /// Whether an operation that does it has several steps.
+    pub(super) fn is_of_several(self) -> bool {
+        matches!(self, Self::Together | Self::Next | Self::UndoOne)
     }
 
     /// Whether an operation that does it reads lists.
     fn lists(self) -> bool {
-        matches!(self, Self::RunNow | Self::Start | Self::UndoRun | Self::UndoStart)
+        !matches!(self, Self::Cancel | Self::Repair | Self::Stop | Self::UndoRepair)
+    }
+
+    /// Whether an operation that does it has a step that could happen twice.
+    pub(super) fn may_double(self) -> bool {
+        matches!(self, Self::Start | Self::UndoStart) || self.is_of_several()
     }
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Refused,
+        Self::Lost,
         Self::LostReply,
         Self::Hung,
         Self::ErrorBehind,
@@ -120,11 +148,15 @@ impl Fault {
         Self::ClockBack,
         Self::Ledger,
         Self::OtherHome,
+        Self::LivesOn,
+        Self::Unled,
+        Self::Blind,
     ];
 
     /// Those that can strike any request.
-    pub(super) const OF_ANY: [Self; 8] = [
+    pub(super) const OF_ANY: [Self; 9] = [
         Self::Refused,
+        Self::Lost,
         Self::LostReply,
         Self::Hung,
         Self::ErrorBehind,
@@ -181,12 +213,17 @@ impl Cell {
 
     /// Why it cannot happen; none if it can.
     pub(super) fn impossible(self) -> Option<&'static str> {
-        (self.fault == Fault::PartialPage && !self.deed.lists()).then_some("nothing that it reads comes in pages")
+        match self.fault {
+            Fault::PartialPage if !self.deed.lists() => Some("nothing that it reads comes in pages"),
+            Fault::Blind if !self.deed.may_double() => Some("a second asking is harmless"),
+            _ => None,
+        }
     }
 
     /// Whether it takes a ledger.
     pub(super) fn has_ledger(self) -> bool {
-        matches!(self.fault, Fault::Ledger | Fault::OtherHome) || self.crash == Crash::BeforeAcknowledged
+        use Fault::{Blind, Ledger, LivesOn, OtherHome, Unled};
+        matches!(self.fault, Ledger | OtherHome | LivesOn | Unled | Blind) || self.crash == Crash::BeforeAcknowledged
     }
 }
 
@@ -239,17 +276,12 @@ impl Matrix {
 
     /// Cells that can happen and did not.
     pub(super) fn missing(&self) -> Vec<Cell> {
-        Cell::all().into_iter().filter(|cell| !self.cells.contains_key(cell)).collect()
+        Cell::all().into_iter().filter(|cell| !self.has(*cell)).collect()
     }
 
-    /// Pairs of any two of deed, fault and crash point that can happen and did not.
-    pub(super) fn missing_pairs(&self) -> BTreeSet<String> {
-        let pairs = |cell: &Cell| {
-            let Cell { deed, fault, crash } = cell;
-            [format!("{deed:?} x {fault:?}"), format!("{deed:?} x {crash:?}"), format!("{fault:?} x {crash:?}")]
-        };
-        let happened: BTreeSet<String> = self.cells.keys().flat_map(pairs).collect();
-        Cell::all().iter().flat_map(pairs).filter(|pair| !happened.contains(pair)).collect()
+    /// Whether a cell has happened.
+    pub(super) fn has(&self, cell: Cell) -> bool {
+        self.cells.contains_key(&cell)
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::matrix::{Crash, Fault};
-use super::stage::Stage;
+use super::stage::{Reach, Stage};
 
 /// How long after it left a request may still arrive, in seconds: well within what plans are told.
 const LATEST_S: u64 = 60;
@@ -80,6 +80,8 @@ pub(super) struct Wire {
     pub(super) stage: Arc<Stage>,
     /// Who sends; none for a look that no trouble befalls.
     pub(super) process: Option<u64>,
+    /// The machine that it is part of.
+    pub(super) home: usize,
     /// The workspace's index.
     pub(super) workspace: usize,
     /// A planted bug: acts are sent again when their answers are lost, whatever they are.
@@ -109,7 +111,8 @@ impl Wire {
         if let (Some(process), true) = (self.process, is_act) {
             self.stage.cross(process, Crash::BeforeRequest);
         }
-        let fault = self.process.and_then(|_| self.stage.trouble(ask));
+        let is_cut_off = self.process.is_some() && self.stage.is_cut_off(self.home, Reach::Everything);
+        let fault = if is_cut_off { Some(Fault::Refused) } else { self.process.and_then(|_| self.stage.trouble(ask)) };
         if let (Some(process), Ask::Act(order)) = (self.process, ask) {
             self.stage.note(|| {
                 format!("p{process} sends {order:?} {}", fault.map(|fault| format!("{fault:?}")).unwrap_or_default())
@@ -122,9 +125,14 @@ impl Wire {
             workspace: self.workspace,
             ask: ask.clone(),
             request: request.clone(),
-            by_us: self.process.is_some(),
+            by_us: self.process.map(|_| self.home),
         };
         self.stage.deliver(delivery.run(fault, reply));
+        if let (Some(process), true, Some(Fault::Hung)) = (self.process, is_act, fault) {
+            // Whoever waits for it may die before they give up.
+            tokio::time::sleep(Duration::from_millis(self.stage.chance.between(1, 5_000))).await;
+            self.stage.cross(process, Crash::AfterRequest);
+        }
         let answer = answered.await.unwrap_or_else(|_| Err(interrupted()));
         if let (Some(process), true) = (self.process, is_act) {
             self.stage.cross(process, Crash::AfterRequest);
@@ -141,7 +149,8 @@ struct Delivery {
     workspace: usize,
     ask: Ask,
     request: Outgoing,
-    by_us: bool,
+    /// The machine of ours that sent it.
+    by_us: Option<usize>,
 }
 
 impl Delivery {
@@ -165,6 +174,7 @@ impl Delivery {
                 self.arrive().await;
                 return;
             }
+            Some(Fault::Lost) => Err(interrupted()),
             Some(Fault::LostReply) => {
                 self.arrive().await;
                 Err(interrupted())
@@ -198,7 +208,8 @@ impl Delivery {
             None => Ok(self.arrive().await),
         };
         self.travel(300).await;
-        let _ = reply.send(answer);
+        let is_cut_off = self.by_us.is_some_and(|home| self.stage.is_cut_off(home, Reach::Everything));
+        let _ = reply.send(if is_cut_off { Err(interrupted()) } else { answer });
     }
 
     /// Takes its time.
@@ -213,7 +224,9 @@ impl Delivery {
             let answer = self.stage.answer(self.workspace, &self.request).await;
             let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
             self.stage.note(|| format!("arrives {order:?}: {} {body}", answer.status));
-            if self.by_us {
+            if self.by_us.is_some() && answer.status == StatusCode::UNAUTHORIZED {
+                self.stage.judge().turned_away(order);
+            } else if self.by_us.is_some() {
                 self.stage.judge().applied(order, answer.status.is_success(), &body, &self.stage.embedded);
             }
             return answer;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lakeshift::databricks::Client;
 use lakeshift::domain::clock::Clock;
 use lakeshift::domain::ids::{JobId, RunId};
 use lakeshift::domain::ulid::Ulid;
 use lakeshift::domain::workspace::Environment;
 use lakeshift::operations::plan::{OperationId, Plan};
-use lakeshift::operations::planning::{Access, Planning};
+use lakeshift::operations::planning::{Access, Planning, token};
+use lakeshift::operations::step::Step;
 use lakeshift::operations::{cancel, pipeline, repair, run_now};
 use lakeshift::sim::world::pipeline::StartUpdate;
 use lakeshift::sim::world::principal::Principal;
@@ -20,6 +22,9 @@ use super::bugs::Bug;
 use super::matrix::Deed;
 use super::process::Home;
 use super::stage::Stage;
+
+/// The waves of a plan of several steps: an update and a run at once, then another run, then the end of a stream.
+pub(super) const WAVES: [u32; 4] = [0, 0, 1, 2];
 
 /// How late a request can take effect, as plans are told.
 const LATE_BOUND_S: u32 = 90;
@@ -73,11 +78,35 @@ pub(super) async fn plan(stage: &Arc<Stage>, home: &Home, bug: Bug) -> Plan {
             let pipeline = client.pipeline(&pipeline_named(stage, "orders_green").as_str().into()).await.unwrap();
             pipeline::stop(&planning, &pipeline)
         }
+        Deed::Together | Deed::Next | Deed::UndoOne => Ok(several(stage, &client, &planning).await),
     };
     let mut plan = planned.unwrap();
     plan.tier = stage.tier;
     bug.spoil(&mut plan);
     plan
+}
+
+/// A plan of several steps, put together from those of the kinds.
+async fn several(stage: &Stage, client: &Client, planning: &Planning<'_>) -> Plan {
+    let job = async |name: &str| {
+        let job = JobId(stage.embedded.with_world(|world| job_named(world, name)));
+        client.job(job).await.unwrap()
+    };
+    let (gift_cards, orders) = (job("gift_cards").await, job("orders_reconciliation").await);
+    let run = |job| {
+        let order = run_now::Order { job, active_runs: 0, parameters: BTreeMap::new(), only: Vec::new() };
+        run_now::plan(planning, &order).unwrap()
+    };
+    let returns = client.pipeline(&pipeline_named(stage, "returns_flow").as_str().into()).await.unwrap();
+    let green = client.pipeline(&pipeline_named(stage, "orders_green").as_str().into()).await.unwrap();
+    let start = pipeline::Start { pipeline: &returns, validate_only: false, tables: Vec::new() };
+    let start = pipeline::start(planning, &start).unwrap();
+    let (first, next, stop) = (run(&gift_cards), run(&orders), pipeline::stop(planning, &green).unwrap());
+    let steps = [&start, &first, &next, &stop].into_iter().zip(WAVES).enumerate().map(|(index, (plan, wave))| {
+        let step = plan.steps[0].clone();
+        Step { wave, token: step.token.as_ref().map(|_| token(planning.id, index)), ..step }
+    });
+    Plan { steps: steps.collect(), ..first.clone() }
 }
 
 fn pipeline_named(stage: &Stage, name: &str) -> String {
@@ -87,8 +116,11 @@ fn pipeline_named(stage: &Stage, name: &str) -> String {
 
 /// A colleague works on the same object by other means.
 pub(super) fn meddle(stage: &Stage, operation: OperationId) {
-    let deed = stage.cell.deed;
     let chance = &stage.chance;
+    let deed = match stage.cell.deed {
+        deed if deed.is_of_several() => chance.pick(&[Deed::RunNow, Deed::Start, Deed::Stop]),
+        deed => deed,
+    };
     let more = chance.percent(50);
     let (green, returns) = (pipeline_named(stage, "orders_green"), pipeline_named(stage, "returns_flow"));
     stage.embedded.with_world(|world| {
@@ -108,7 +140,7 @@ pub(super) fn meddle(stage: &Stage, operation: OperationId) {
                 let _ = world.start_update(Environment::Prod, &bo, &returns, StartUpdate::default());
                 return;
             }
-            Deed::Stop => {
+            Deed::Stop | Deed::Together | Deed::Next | Deed::UndoOne => {
                 let _ = world.stop_pipeline(Environment::Prod, &green);
                 return;
             }
@@ -135,6 +167,10 @@ pub(super) fn restart(stage: &Stage) {
             Deed::Repair | Deed::UndoRepair => repair_again(world, "invoice_ageing"),
             Deed::Stop => drop(world.start_update(Environment::Prod, &bo, &green, StartUpdate::default())),
             Deed::Start | Deed::UndoStart => {
+                drop(world.start_update(Environment::Prod, &bo, &returns, StartUpdate::default()));
+            }
+            Deed::Together | Deed::Next | Deed::UndoOne => {
+                drop(world.start_update(Environment::Prod, &bo, &green, StartUpdate::default()));
                 drop(world.start_update(Environment::Prod, &bo, &returns, StartUpdate::default()));
             }
             Deed::RunNow | Deed::UndoRun => {}

@@ -30,8 +30,8 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 
 use super::bugs::Bug;
-use super::ledger::Way;
-use super::matrix::Crash;
+use super::ledger::{self, USERS, Way};
+use super::matrix::{Crash, Fault};
 use super::network::Wire;
 use super::stage::{PROD, Stage};
 use super::time::MachineClock;
@@ -39,6 +39,8 @@ use crate::ledger::{Desk, place};
 
 /// A machine: a state folder and a clock.
 pub(super) struct Home {
+    /// Its number: how judge and network know it.
+    index: usize,
     folder: TempDir,
     pub(super) clock: Arc<MachineClock>,
     /// How the ledger knows whoever works here.
@@ -51,7 +53,7 @@ pub(super) struct Home {
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Home {
-    pub(super) fn new(stage: &Stage, user: &'static str, who: &'static str, role: &str) -> Self {
+    pub(super) fn new(stage: &Stage, index: usize, who: &'static str, role: &str) -> Self {
         // In memory where there is such a place: what is tested is the order of writes, not the disk.
         let memory = std::path::Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
@@ -62,7 +64,7 @@ impl Home {
         };
         let offset_ms = i64::try_from(stage.chance.below(4_000)).unwrap() - 2_000;
         let clock = MachineClock::new(stage.truth.clone(), offset_ms);
-        Self { folder, clock, user, who, credentials }
+        Self { index, folder, clock, user: USERS[index], who, credentials }
     }
 
     /// The client of a process of this machine; without a process, one that no trouble befalls.
@@ -70,7 +72,7 @@ impl Home {
         let many = NonZeroU32::new(1_000).unwrap();
         Client::new(ClientOptions {
             workspace: stage.workspace.clone(),
-            transport: Arc::new(Wire { stage: Arc::clone(stage), process, workspace: PROD, resends }),
+            transport: Arc::new(Wire { stage: Arc::clone(stage), process, home: self.index, workspace: PROD, resends }),
             credentials: self.credentials.clone(),
             budget: Budget::new(many, many),
             retry: RetryPolicy { seed: stage.chance.below(u64::MAX), ..RetryPolicy::default() },
@@ -89,6 +91,7 @@ impl Home {
 /// hold them.
 pub(super) struct Process {
     pub(super) number: u64,
+    home: usize,
     pub(super) operator: Operator<Watched>,
     stage: Arc<Stage>,
     clock: Arc<MachineClock>,
@@ -100,6 +103,8 @@ pub(super) struct Process {
     operation: Option<OperationId>,
     /// Whether the ledger knew nothing of it when it was asked last.
     pub(super) found_nothing: bool,
+    /// Whether it was refused to go on, since something could happen twice.
+    pub(super) is_refused: bool,
 }
 
 /// The session of a process.
@@ -121,7 +126,7 @@ impl Process {
         let platform: Arc<dyn World> =
             Arc::new(Platform { inner: Arc::new(workspaces), stage: Arc::clone(stage), number, bug });
         let operator = Operator::new(Parts {
-            journal: Watched { inner: journal, stage: Arc::clone(stage), number, bug, behind: None },
+            journal: Watched { inner: journal, stage: Arc::clone(stage), number, home: home.index, bug, behind: None },
             world: match courier.fence() {
                 Some(fence) => Arc::new(Fenced { world: platform, fence }),
                 None => platform,
@@ -129,10 +134,11 @@ impl Process {
             clock: home.clock.clone(),
             ids: Box::new(Counted { process: number, drawn: 0 }),
             actor: home.actor(),
-            rows: if stage.ledger.is_some() { outbox_rows(session) } else { no_rows() },
+            rows: if stage.ledger.is_some() { outbox_rows() } else { no_rows() },
         });
         Self {
             number,
+            home: home.index,
             operator,
             stage: Arc::clone(stage),
             clock: home.clock.clone(),
@@ -142,6 +148,7 @@ impl Process {
             inquiry: None,
             operation: None,
             found_nothing: false,
+            is_refused: false,
         }
     }
 
@@ -204,19 +211,31 @@ impl Process {
         let Some(operation) = self.operation else { return };
         let now = self.clock.now();
         self.found_nothing = matches!(found, Err(NotTaken::Journal(NoJournal::Nothing(_))));
+        self.is_refused = matches!(found, Err(NotTaken::Blind { .. }));
+        let desk = self.stage.ledger.as_ref().filter(|_| !self.stage.tier.waits_for_ledger());
+        let told = desk.map(|desk| ledger::told(desk, operation, self.stage.truth.now()));
+        if let (true, Some((told, _))) = (self.is_refused, &told) {
+            self.stage.judge().refused_blind(operation, told);
+            self.stage.happened(|happened| _ = happened.of_all.insert(Fault::Blind));
+        }
         let settled = found.and_then(|mut inquiry| {
             if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
                 captain.has(operation, tenure);
             }
-            let audit_id = self.ids.ulid(now);
-            settle(&mut self.operator.journal_mut().inner, &inquiry, &self.actor, Some("it stands"), audit_id, now)
+            let (journal, ids) = (&mut self.operator.journal_mut().inner, &mut self.ids);
+            settle(journal, &inquiry, &self.actor, Some("it stands"), ids, now)
         });
         match settled {
             Ok(adopted) => {
-                if adopted == Adopted::Brought {
+                let is_elsewhere = self.stage.judge().cases[&operation].home != self.home;
+                if adopted == Adopted::Brought || is_elsewhere {
                     let record = self.operator.journal().record(operation, now).unwrap().unwrap();
                     self.stage.note(|| format!("p{} brings {} entries here", self.number, record.journal.len()));
-                    self.stage.judge().adopted(operation, &record.journal);
+                    self.stage.judge().adopted(self.number, self.home, operation, &record.journal);
+                }
+                if let (Adopted::Brought, true, Some((told, quiet_s))) = (adopted, is_elsewhere, told) {
+                    self.stage.judge().adopted_unled(operation, &told, quiet_s);
+                    self.stage.happened(|happened| _ = happened.of_all.insert(Fault::Unled));
                 }
                 if let Err(error) = self.operator.take_up(operation) {
                     self.stage.note(|| format!("p{} is refused: {error}", self.number));
@@ -265,6 +284,7 @@ pub(super) struct Watched {
     pub(super) inner: store::Journal,
     stage: Arc<Stage>,
     number: u64,
+    home: usize,
     bug: Bug,
     /// What the bug of writing behind has not written yet.
     behind: Option<(OperationId, u64, Vec<Recorded>, bool, Instant)>,
@@ -284,7 +304,7 @@ impl Watched {
         let names: Vec<String> =
             entries.iter().map(|entry| format!("{} {}", entry.event.name(), entry.event.detail())).collect();
         self.stage.note(|| format!("p{} writes {}", self.number, names.join(", ")));
-        self.stage.judge().recorded(self.number, operation, entries);
+        self.stage.judge().recorded(self.number, self.home, operation, entries);
         Ok(())
     }
 

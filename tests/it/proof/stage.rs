@@ -16,11 +16,12 @@ use lakeshift::sim::scenario::Scenario;
 use lakeshift::sim::world::World;
 use tokio::task::JoinSet;
 
+use super::case::Case;
 use super::chance::Chance;
 use super::judge::Judge;
 use super::ledger::{self, Mishap};
-use super::matrix::{Cell, Crash, Fault, Happenings};
-use super::network::{Ask, STALEST_S};
+use super::matrix::{Cell, Crash, Deed, Fault, Happenings};
+use super::network::{Ask, Order, STALEST_S};
 use super::time::TrueTime;
 use crate::ledger::Desk;
 
@@ -41,6 +42,15 @@ fn origin() -> Instant {
 /// A process dies: carried by a panic that no hook sees, so that nothing after it runs.
 pub(super) struct Died;
 
+/// How much of the network a machine lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// The ledger alone.
+    Ledger,
+    /// The workspaces too.
+    Everything,
+}
+
 /// What all of one run share.
 pub(super) struct Stage {
     pub(super) chance: Chance,
@@ -60,11 +70,17 @@ pub(super) struct Stage {
     landed: Mutex<Vec<(u64, Effect, Outcome)>>,
     /// Worlds before acts, newest last, with the instant of the act.
     past: Mutex<Vec<(Instant, World)>>,
+    /// Machines that lack the network, how much of it, and until when.
+    cuts: Mutex<Vec<(usize, Reach, Instant)>>,
+    /// Whether the ledger hears nothing more of the first machine once it has the plan.
+    unheard: bool,
     calm: AtomicBool,
     /// Requests that are let through before the planned fault strikes.
     spare: AtomicU64,
     /// How often the planned fault strikes.
     strikes: AtomicU64,
+    /// Starts of updates that are still to be lost on their way: only after that a list of updates is read.
+    losses: AtomicU64,
     /// Statements of the ledger that are still to meet a mishap as planned.
     silences: AtomicU64,
     /// Crossings of the planned crash point that are survived.
@@ -92,11 +108,23 @@ impl Stage {
         // Most runs have none: its engine takes longer to make than all else together.
         let ledger = (cell.has_ledger() || chance.percent(2)).then(ledger::installed);
         // Only what the ledger has before it is sent can be gone on with elsewhere.
-        let is_production = ledger.is_some() && (cell.fault == Fault::OtherHome || chance.percent(70));
+        let is_production = match cell.fault {
+            Fault::OtherHome | Fault::LivesOn => true,
+            Fault::Unled | Fault::Blind => false,
+            _ => ledger.is_some() && chance.percent(70),
+        };
+        let unheard = match cell.fault {
+            Fault::Blind => true,
+            Fault::Unled => !cell.deed.may_double() && chance.percent(50),
+            _ => false,
+        };
         let (noise, frailty) = (chance.pick(&[0, 0, 5, 15, 35]), chance.pick(&[0, 0, 10, 60]));
         Arc::new(Self {
             spare: AtomicU64::new(chance.pick(&[0, 0, 0, 1])),
             strikes: AtomicU64::new(chance.pick(&[1, 1, 1, 2, 4])),
+            losses: AtomicU64::new(u64::from(
+                cell.fault == Fault::PartialPage && matches!(cell.deed, Deed::Start | Deed::UndoStart),
+            )),
             silences: AtomicU64::new(if cell.fault == Fault::Ledger { chance.between(1, 9) } else { 0 }),
             lives: AtomicU64::new(chance.pick(&[0, 0, 0, 1])),
             deaths: AtomicU64::new(if cell.crash == Crash::Never { 0 } else { chance.between(1, 4) }),
@@ -113,6 +141,8 @@ impl Stage {
             network: Mutex::default(),
             landed: Mutex::default(),
             past: Mutex::default(),
+            cuts: Mutex::default(),
+            unheard,
             calm: AtomicBool::new(false),
             noise,
             frailty,
@@ -125,6 +155,12 @@ impl Stage {
 
     pub(super) fn happened(&self, what: impl FnOnce(&mut Happenings)) {
         what(&mut self.happenings.lock().unwrap());
+    }
+
+    /// Notes what was asked of the platform in the run.
+    pub(super) fn tally(&self) {
+        let deeds: Vec<Deed> = self.judge().cases.values().flat_map(Case::deeds).collect();
+        self.happened(|happened| happened.deeds.extend(deeds));
     }
 
     pub(super) fn happenings(&self) -> Happenings {
@@ -146,11 +182,29 @@ impl Stage {
     pub(super) fn calm_down(&self) {
         if !self.calm.swap(true, Ordering::Relaxed) {
             self.note(|| "calm".to_owned());
+            self.cuts.lock().unwrap().retain(|(_, _, until)| *until != Instant::MAX_UTC);
         }
     }
 
     pub(super) fn is_calm(&self) -> bool {
         self.calm.load(Ordering::Relaxed)
+    }
+
+    /// A machine lacks the network until an instant.
+    pub(super) fn cut_off(&self, home: usize, reach: Reach, until: Instant) {
+        self.note(|| format!("machine {home} is cut off: {reach:?}"));
+        self.cuts.lock().unwrap().push((home, reach, until));
+    }
+
+    /// Whether a machine lacks at least this much of the network now.
+    pub(super) fn is_cut_off(&self, home: usize, reach: Reach) -> bool {
+        let now = self.truth.now();
+        self.cuts.lock().unwrap().iter().any(|(of, cut, until)| *of == home && *cut >= reach && now < *until)
+    }
+
+    /// Whether the ledger hears nothing more of the first machine once it has the plan.
+    pub(super) fn is_unheard_from_the_plan_on(&self) -> bool {
+        self.unheard && !self.is_calm() && !self.is_cut_off(0, Reach::Ledger)
     }
 
     /// A process passes a point at which it may die.
@@ -183,7 +237,9 @@ impl Stage {
             Ask::Read => planned == Fault::Stale && self.is_remembered(),
             Ask::Token => false,
         };
-        let fault = if fits && spend(&self.spare) && self.strikes.load(Ordering::Relaxed) > 0 {
+        let fault = if matches!(ask, Ask::Act(Order::Start { .. })) && !spend(&self.losses) {
+            Some(Fault::Lost)
+        } else if fits && spend(&self.spare) && self.strikes.load(Ordering::Relaxed) > 0 {
             self.strikes.fetch_sub(1, Ordering::Relaxed);
             Some(planned)
         } else if self.chance.percent(self.noise) {
