@@ -5,6 +5,8 @@
 //! looks again under it; [`settle`] brings the journal to what was found. After that the operator takes the operation up
 //! like any other.
 
+use std::time::Duration;
+
 use crate::domain::Instant;
 use crate::domain::text;
 use crate::domain::ulid::Ulid;
@@ -12,17 +14,20 @@ use crate::ledger::journal::{Found, NoJournal, journal, taken_over};
 use crate::ledger::lease::{self, LeaseRow, Tenure, Tick};
 use crate::ledger::{Ledger, Sql, SqlTrouble};
 use crate::operations::engine::{Standing, State, fold};
-use crate::operations::journal::{Actor, Recorded};
+use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::step::Repeat;
 use crate::runtime::captain::{needs_lease, product};
 use crate::runtime::ledger::{NotHeld, Ticks, hold, obtain, outbox_row};
-use crate::runtime::operator::CrashingJournal;
-use crate::store::{self, Adopted, OutboxRow};
+use crate::runtime::operator::Journal;
+use crate::store::{self, Adopted, Health};
 
 /// How long nothing must have been heard of an operation that needs no lease before somebody else goes on with it: as long
 /// as a lease lasts, and its grace.
 const QUIET_US: i64 = ((lease::TERM_MS + lease::GRACE_MS) * 1_000).cast_signed();
+
+/// How long taking an operation back waits for the ledger.
+const HURRY: Duration = Duration::from_secs(5);
 
 /// Why an operation cannot be gone on with from here.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +91,8 @@ pub struct Here {
     pub plan: Option<Plan>,
     /// The process of this machine that had it and has ended: its lease need not be waited for.
     pub ended: Option<Ulid>,
+    /// Whether this home had it last, as far as it knows.
+    pub is_ours: bool,
 }
 
 /// What was found.
@@ -127,6 +134,33 @@ pub async fn inquire<S: Sql>(
     let tenure = led(ledger, ticks, plan, nonce, found.as_ref(), here.ended).await?;
     let found = look(ledger, operation, here.plan.is_some()).await?;
     Ok(Inquiry { found, tenure: Some(tenure) })
+}
+
+/// The same to take an operation back, which never waits: the home that had it last takes it back on its own journal if the
+/// ledger does not answer within [`HURRY`]. Nobody else can go on with it then either, and the lease is still asked for. Once
+/// the ledger says that somebody else has the lease, theirs is the decision.
+///
+/// # Errors
+/// As [`inquire`].
+pub async fn inquire_in_a_hurry<S: Sql>(
+    ledger: &Ledger<S>,
+    ticks: &Ticks,
+    operation: OperationId,
+    nonce: &str,
+    here: Here,
+) -> Result<Inquiry, NotTaken> {
+    let ours = here.plan.clone().filter(|_| here.is_ours);
+    let asked = inquire(ledger, ticks, operation, nonce, here);
+    let Some(plan) = ours else { return asked.await };
+    let why = match tokio::time::timeout(HURRY, asked).await {
+        Ok(Err(NotTaken::Ledger(trouble))) => trouble.message,
+        Ok(Err(NotTaken::Lease(NotHeld::Trouble(trouble)))) => trouble,
+        Ok(answered) => return answered,
+        Err(_) => format!("no answer within {} s", HURRY.as_secs()),
+    };
+    tracing::warn!(%operation, why = text::line(&why), "taken back without the ledger");
+    // Should the lease have been taken meanwhile, it was by this nonce.
+    Ok(Inquiry { found: None, tenure: Some(Tenure::new(product(&plan), operation.to_string(), nonce)) })
 }
 
 /// What the ledger has of an operation, to look at it and no more.
@@ -216,7 +250,7 @@ fn refused(plan: &Plan, found: Option<&Found>, row: &LeaseRow) -> NotTaken {
     }
 }
 
-/// Takes the lease from a process of this very machine that has ended.
+/// Takes the lease from a process of this very machine that has ended. That it is taken is in the ledger first.
 async fn inherit<S: Sql>(
     ledger: &Ledger<S>,
     ticks: &Ticks,
@@ -225,71 +259,48 @@ async fn inherit<S: Sql>(
     nonce: &str,
     ended: Ulid,
 ) -> Result<Tenure, NotTaken> {
+    const REASON: &str = "its process on this machine has ended";
     let tick = || -> Tick { ticks.now() };
     let mut tenure = Tenure::new(product, op_id, nonce);
     lease::step(&mut tenure, ledger, &tick).await;
     // It may be somebody else's by now: from them nothing is taken, and the wait below names them.
-    if tenure.last_seen().is_some_and(|row| is_of(row, ended)) {
-        let _ = tenure.steal("its process on this machine has ended");
+    if let Some(from) = tenure.last_seen().filter(|row| is_of(row, ended)) {
+        // The nonce is of this tenure alone, and so is the row.
+        match lease::take_over_row(nonce, &tenure, from, REASON) {
+            Ok(row) => {
+                if let Some(trouble) = ledger.append(&[row]).await.trouble {
+                    return Err(trouble.into());
+                }
+            }
+            Err(error) => tracing::error!(%error, "that a lease is taken over cannot be told to the ledger"),
+        }
+        let _ = tenure.steal(REASON);
     }
     obtain(&mut tenure, ledger, ticks).await?;
     Ok(tenure)
 }
 
-/// The journal to which operations of other homes are brought.
-pub trait Adopts {
-    /// See [`store::Journal::adopt`].
-    ///
-    /// # Errors
-    /// As there.
-    fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, store::Error>;
-
-    /// See [`store::Journal::post`].
-    ///
-    /// # Errors
-    /// As there.
-    fn post(&mut self, rows: &[OutboxRow], now: Instant) -> Result<(), store::Error>;
-}
-
-impl Adopts for store::Journal {
-    fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, store::Error> {
-        Self::adopt(self, plan, entries, is_over, from, now)
-    }
-
-    fn post(&mut self, rows: &[OutboxRow], now: Instant) -> Result<(), store::Error> {
-        Self::post(self, rows, now)
-    }
-}
-
-impl Adopts for CrashingJournal<store::Journal> {
-    fn adopt(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        is_over: bool,
-        from: &str,
-        now: Instant,
-    ) -> Result<Adopted, store::Error> {
-        self.around("adopting the operation", |journal| journal.adopt(plan, entries, is_over, from, now))
-    }
-
-    fn post(&mut self, rows: &[OutboxRow], now: Instant) -> Result<(), store::Error> {
-        self.inner_mut().post(rows, now)
-    }
+/// What is known here of an operation of which the ledger must be asked first whether another home has gone on with it;
+/// none if it need not be, or is refused by name when it is taken up.
+///
+/// # Errors
+/// The store's.
+pub fn known_here(
+    journal: &store::Journal,
+    operation: OperationId,
+    now: Instant,
+) -> Result<Option<Here>, store::Error> {
+    let Some(record) = journal.record(operation, now)? else { return Ok(Some(Here::default())) };
+    let Some(plan) = record.plan.known().filter(|plan| needs_lease(plan) && !record.is_over) else {
+        return Ok(None);
+    };
+    let plan = Some(plan.clone());
+    Ok(match record.owner {
+        Some((_, Health::Alive)) => None,
+        Some((owner, _)) if owner.is_elsewhere() => Some(Here { plan, ended: None, is_ours: false }),
+        Some((owner, Health::Gone)) => Some(Here { plan, ended: Some(owner.session), is_ours: true }),
+        Some((_, Health::Us | Health::Hung)) | None => Some(Here { plan, ended: None, is_ours: true }),
+    })
 }
 
 /// Brings the journal to what was found. Where it comes from another home, who goes on and why is told to the ledger.
@@ -297,7 +308,7 @@ impl Adopts for CrashingJournal<store::Journal> {
 /// # Errors
 /// The store's: a process of this machine works on it, or another operation here excludes it.
 pub fn settle(
-    journal: &mut impl Adopts,
+    journal: &mut impl Journal,
     inquiry: &Inquiry,
     by: &Actor,
     reason: Option<&str>,
@@ -308,13 +319,10 @@ pub fn settle(
     let Some(plan) = found.plan.known() else { return Ok(Adopted::Known) };
     let is_over = fold(plan, &found.journal).is_over();
     let from = text::line(&found.last_by.to_string());
-    let adopted = journal.adopt(plan, &found.journal, is_over, &from, now)?;
-    if adopted == Adopted::Brought && !is_over {
-        let row = taken_over(audit_id, plan, by, &found.last_by, reason.unwrap_or("no reason given"));
-        match row {
-            Ok(row) => journal.post(&[outbox_row(&row, plan, None)], now)?,
-            Err(error) => tracing::error!(%error, "the take-over cannot be told to the ledger"),
-        }
-    }
-    Ok(adopted)
+    let row = taken_over(audit_id, plan, by, &found.last_by, reason.unwrap_or("no reason given"));
+    let row = row.map(|row| outbox_row(&row, plan, None)).inspect_err(|error| {
+        tracing::error!(%error, "the take-over cannot be told to the ledger");
+    });
+    let rows = row.as_ref().ok().filter(|_| !is_over).map(std::slice::from_ref).unwrap_or_default();
+    Ok(journal.adopt(plan, &found.journal, is_over, &from, rows, now)?)
 }

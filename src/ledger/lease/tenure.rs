@@ -211,6 +211,11 @@ impl Tenure {
         &self.op_id
     }
 
+    /// What tells it from all others.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
     /// The row as it was last read.
     pub fn last_seen(&self) -> Option<&LeaseRow> {
         self.seen.as_ref()

@@ -63,6 +63,18 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether it may make something happen: an act, and the look that gives an order again by its token, which starts what
+    /// it asks for if the first order never arrived.
+    pub fn orders(&self) -> bool {
+        match self {
+            Self::Act { .. } => true,
+            Self::Look { probe, asked, .. } => matches!(probe, Probe::RunOfToken { .. }) && asked.is_some(),
+            Self::Check { .. } | Self::AwaitLedger { .. } | Self::Wait { .. } => false,
+        }
+    }
+}
+
 /// What a look is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
