@@ -14,6 +14,8 @@
 //! ahead or back, neither settles a doubt early nor holds an operation up.
 
 mod crash;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod hand;
 mod owned;
 mod pace;

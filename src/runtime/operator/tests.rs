@@ -16,6 +16,8 @@ use crate::operations::plan::Subject;
 use crate::operations::{pipeline, run_now};
 use crate::runtime::clock::tests::TimerClock;
 
+mod ownership;
+
 /// Ids that count.
 struct Counted(u128);
 

@@ -449,3 +449,6 @@ fn repaired_since(run: &Run, latest: Option<RepairId>) -> Outcome {
         more => Outcome::Ambiguous(format!("run {} has {} repairs since", run.id, more.len())),
     }
 }
+
+#[cfg(test)]
+mod tests;
