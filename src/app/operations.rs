@@ -55,8 +55,20 @@ pub struct OperationRecord {
     pub acknowledged: u64,
     /// Who has it in hand.
     pub owner: Option<OwnerView>,
+    /// Why it cannot be looked at, where it is in this console's hands.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// Whether it is over.
     pub is_over: bool,
+}
+
+/// Why an operation cannot be looked at at present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Why. From outside.
+    pub why: String,
+    /// When it is looked again, in local time.
+    pub retry_at: Option<Instant>,
 }
 
 /// Who has an operation in hand.
@@ -197,6 +209,11 @@ impl Operation {
         if state.approved_at.is_none() && state.abort.is_none() {
             return "a person to let it go ahead".to_owned();
         }
+        if let Some(Trouble { why, retry_at }) = &self.record.trouble {
+            let left_s = retry_at.map(|at| at.signed_duration_since(now).num_seconds().max(0));
+            let next = left_s.map_or_else(|| "now".to_owned(), |left_s| format!("in {left_s} s"));
+            return format!("a look, which fails: {why}; next try {next}");
+        }
         let effects = due(plan, state, self.moment(now));
         let words: Vec<String> = effects.iter().filter_map(|effect| waiting(effect, now)).collect();
         words.first().cloned().unwrap_or_default()
@@ -303,6 +320,6 @@ impl OperationRecord {
             Stored::Known(plan) => (Some(Arc::new(*plan)), None),
             Stored::Foreign { json, .. } => (None, Some(json)),
         };
-        Self { id, plan, foreign, digest, journal, acknowledged: 0, owner: None, is_over: false }
+        Self { id, plan, foreign, digest, journal, acknowledged: 0, owner: None, trouble: None, is_over: false }
     }
 }

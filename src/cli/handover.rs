@@ -7,11 +7,10 @@ use super::failure::{Failure, Kind};
 use super::operate::{Desk, of_operator, of_store};
 use crate::domain::text;
 use crate::operations::plan::OperationId;
-use crate::runtime::captain::needs_lease;
+use crate::runtime::captain::Course;
 use crate::runtime::entropy::SystemIds;
 use crate::runtime::operator::Happened;
-use crate::runtime::takeover::{self, Here, NotTaken};
-use crate::store::Health;
+use crate::runtime::takeover::{self, NotTaken};
 
 /// How long a process waits at its end for the ledger to take what it has done.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -49,9 +48,10 @@ impl Desk {
     pub(super) async fn take_up(
         &mut self,
         operation: OperationId,
+        course: Course,
         reason: Option<&str>,
     ) -> Result<Vec<Happened>, Failure> {
-        self.catch_up(operation, reason).await?;
+        self.catch_up(operation, course, reason).await?;
         let taken = self.operator.take_up(operation);
         if taken.is_err() {
             // The lease, if one was taken for it, is of no use here.
@@ -62,44 +62,26 @@ impl Desk {
 
     /// Learns from the ledger what another home has done with an operation, where that may be, and takes its lease.
     /// Whatever is known here alone needs neither.
-    async fn catch_up(&mut self, operation: OperationId, reason: Option<&str>) -> Result<(), Failure> {
-        let record = self.journal().record(operation, self.clock.now()).map_err(|error| of_store(&error))?;
-        let mut here = Here::default();
-        if let Some(record) = record {
-            let Some(plan) = record.plan.known().filter(|plan| needs_lease(plan) && !record.is_over) else {
-                return Ok(());
-            };
-            here.plan = Some(plan.clone());
-            match record.owner {
-                // Refused by name when it is taken up.
-                Some((_, Health::Alive)) => return Ok(()),
-                Some((owner, Health::Gone)) => here.ended = Some(owner.session),
-                _ => {}
-            }
-        }
-        if here.plan.is_none()
-            && self.courier.ledger().is_some()
-            && reason.is_none_or(|reason| reason.trim().is_empty())
-        {
+    async fn catch_up(&mut self, operation: OperationId, course: Course, reason: Option<&str>) -> Result<(), Failure> {
+        let known = takeover::known_here(self.journal(), operation, self.clock.now());
+        let Some(here) = known.map_err(|error| of_store(&error))? else { return Ok(()) };
+        let (is_known, is_ours) = (here.plan.is_some(), here.is_ours);
+        if !is_known && self.courier.ledger().is_some() && reason.is_none_or(|reason| reason.trim().is_empty()) {
             return Err(Failure::new(Kind::Refused, format!("operation {operation} is not of this home"))
                 .hint("To go on with one of another home, say why with --reason; it is told to the ledger."));
         }
-        let clock = self.clock.clone();
-        let Some(captain) = self.courier.captain() else {
-            return match (here.plan, &self.no_ledger) {
+        let Some(asked) = self.courier.inquire(operation, here, course) else {
+            return match (is_known, &self.no_ledger) {
                 // Nobody knows it: told when it is taken up.
-                (None, None) => Ok(()),
+                (false, None) => Ok(()),
+                // Taking back never waits.
+                _ if is_ours && course == Course::Back => Ok(()),
                 _ => Err(self.without_ledger("another home may have gone on with it")),
             };
         };
-        let (ticks, nonce) = (captain.ticks(), captain.nonce());
-        let Some(ledger) = self.courier.ledger().cloned() else { return Ok(()) };
-        let inquiry = takeover::inquire(&ledger, &ticks, operation, &nonce, here).await;
-        let mut inquiry = inquiry.map_err(|error| of_takeover(&error))?;
-        if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
-            captain.has(operation, tenure);
-        }
-        let now = clock.now();
+        let mut inquiry = asked.await.map_err(|error| of_takeover(&error))?;
+        self.courier.holds(operation, &mut inquiry).map_err(|error| of_takeover(&error))?;
+        let now = self.clock.now();
         let journal = self.operator.journal_mut();
         let settled = takeover::settle(journal, &inquiry, &self.actor, reason, &mut SystemIds::default(), now);
         settled.map(drop).map_err(|error| of_takeover(&error))

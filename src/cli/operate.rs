@@ -26,14 +26,16 @@ use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::planning::Access;
 use crate::operations::refusal::Refusal;
-use crate::runtime::captain::{Fenced, needs_lease};
+use crate::runtime::captain::{Fence, Fenced, needs_lease};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, connect};
 use crate::runtime::courier::Courier;
 use crate::runtime::doctor::in_use;
 use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::ledger::{NoLedger, Warehouse, open as open_ledger, outbox_rows};
-use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, Workspaces, World, no_rows};
+use crate::runtime::operator::{
+    self, CrashingJournal, Happened, Journal as _, Operator, Parts, Workspaces, World, no_rows,
+};
 use crate::store;
 
 /// What every act is told.
@@ -57,7 +59,7 @@ pub struct ActFlags {
 }
 
 /// The journal as the subcommands use it.
-type DeskJournal = CrashingJournal<store::Journal>;
+type DeskJournal = CrashingJournal;
 
 /// The operator and what it leans on.
 pub(super) struct Desk {
@@ -107,10 +109,7 @@ impl Desk {
         let world: Arc<dyn World> = Arc::new(Workspaces::of(&links));
         let operator = Operator::new(Parts {
             journal: CrashingJournal::new(journal, context.environment),
-            world: match courier.fence() {
-                Some(fence) => Arc::new(Fenced { world, fence }),
-                None => world,
-            },
+            world: Arc::new(Fenced { world, fence: courier.fence().unwrap_or_else(|| Fence::shut(clock.clone())) }),
             clock: clock.clone(),
             ids: Box::new(ids),
             actor: Actor(actor.clone()),
@@ -121,7 +120,7 @@ impl Desk {
     }
 
     pub(super) fn journal(&self) -> &store::Journal {
-        self.operator.journal().inner()
+        self.operator.journal().store()
     }
 
     /// What is off because a proof failed. Where the proofs cannot be read nothing is: the journal's next use tells.

@@ -17,7 +17,7 @@ use crate::domain::Instant;
 use crate::ledger::journal::{Found, operations_of};
 use crate::operations::engine::{Request, fold};
 use crate::operations::plan::{OperationId, Stored};
-use crate::runtime::captain::needs_lease;
+use crate::runtime::captain::{Course, needs_lease};
 use crate::runtime::operator::Happened;
 use crate::runtime::takeover;
 use crate::store::{Health, Record};
@@ -282,7 +282,7 @@ async fn resume_one(
     {
         return Err(Failure::new(Kind::Refused, off.to_string()).hint(off.hint()));
     }
-    let mut happened = desk.take_up(operation, reason).await?;
+    let mut happened = desk.take_up(operation, Course::Ahead, reason).await?;
     let (is_held, is_approved) = desk.operator.view(operation).map_or((false, true), |view| {
         (view.state.is_held(), view.state.approved_at.is_some() || view.state.abort.is_some())
     });
@@ -311,7 +311,7 @@ async fn abort(
     reason: Option<String>,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let mut happened = desk.take_up(operation, reason.as_deref()).await?;
+    let mut happened = desk.take_up(operation, Course::Back, reason.as_deref()).await?;
     happened.extend(ask(&mut desk, operation, Request::Abort { reason })?);
     let asked = desk.operator.view(operation).is_none_or(|view| view.state.abort.is_some() || view.state.is_over());
     if !asked {
@@ -330,7 +330,7 @@ async fn close(
     reason: String,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let mut happened = desk.take_up(operation, Some(&reason)).await?;
+    let mut happened = desk.take_up(operation, Course::Ahead, Some(&reason)).await?;
     let closed = ask(&mut desk, operation, Request::Close { reason })?;
     if closed.is_empty() {
         desk.operator.release(operation).map_err(|error| of_operator(&error))?;

@@ -19,7 +19,7 @@ use super::exchange::{ClockOffset, Exchanger, Label, Observer, request_id};
 use super::host::{self, HostError};
 use super::request::Request;
 use super::retry::{Decision, Failure, RetryPolicy, Standing, decide, retry_after};
-use super::transport::{Broken, Fault, Incoming, Outgoing, Transport};
+use super::transport::{Broken, Fault, Incoming, Outgoing, Permit, Transport};
 use super::wire::error::ErrorBody;
 use crate::domain::clock::Clock;
 use crate::domain::ids::WorkspaceName;
@@ -57,6 +57,7 @@ pub struct Client {
     shared: Arc<Shared>,
     lane: Lane,
     attempts: u32,
+    permit: Option<Permit>,
 }
 
 struct Shared {
@@ -116,7 +117,7 @@ impl Client {
             user_agent: HeaderValue::from_str(&user_agent).unwrap_or(HeaderValue::from_static("lakeshift")),
             requests: AtomicU64::new(0),
         };
-        Ok(Self { attempts: shared.retry.attempts, shared: Arc::new(shared), lane: Lane::Poll })
+        Ok(Self { attempts: shared.retry.attempts, shared: Arc::new(shared), lane: Lane::Poll, permit: None })
     }
 
     /// The same client, asking in another lane.
@@ -129,6 +130,11 @@ impl Client {
     /// that is refused is still replaced, since who is not let in does nothing.
     pub fn once(&self) -> Self {
         Self { attempts: 1, ..self.clone() }
+    }
+
+    /// The same client, sending only what the permit allows at the moment when it leaves.
+    pub fn under(&self, permit: Permit) -> Self {
+        Self { permit: Some(permit), ..self.clone() }
     }
 
     /// The workspace's clock minus ours, in milliseconds, as its answers tell it; 0 until one came.
@@ -281,7 +287,8 @@ impl Client {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let url = request.url(&self.shared.host)?;
-        Ok(Outgoing { method: request.method.clone(), url, headers, body: body.map(Bytes::from) })
+        let permit = self.permit.clone();
+        Ok(Outgoing { method: request.method.clone(), url, headers, body: body.map(Bytes::from), permit })
     }
 
     fn error(&self, request: &Request, failure: Failure, progress: &Progress) -> Error {
@@ -310,6 +317,7 @@ impl Failure {
 
     fn broken(broken: &Broken) -> Self {
         let kind = match broken.fault {
+            Fault::Withheld => Kind::Withheld,
             Fault::Connect => Kind::Connect,
             Fault::TimedOut => Kind::TimedOut,
             Fault::Interrupted => Kind::Interrupted,

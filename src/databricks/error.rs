@@ -125,6 +125,8 @@ pub enum Kind {
     Auth(AuthError),
     /// The workspace's request budget gave it no turn in time; nothing left.
     NoTurn,
+    /// Whoever ordered it may not send it any more; nothing left.
+    Withheld,
     /// No connection came up.
     Connect,
     /// No answer in time, be it for one attempt or for all of them.
@@ -255,6 +257,7 @@ impl Error {
             Kind::Refused(class) => return self.brief_refusal(*class),
             Kind::Auth(error) => return error.brief(),
             Kind::NoTurn => "request budget used up",
+            Kind::Withheld => "not sent",
             Kind::Connect => "no connection",
             Kind::TimedOut => "timed out",
             Kind::Interrupted => "connection lost",

@@ -54,6 +54,9 @@ impl Exchanger {
         let begun = tokio::time::Instant::now();
         let method = request.method.to_string();
         let query = recorded_query(request.url.query());
+        if let Err(withheld) = request.check() {
+            return Err(withheld);
+        }
         let result = match tokio::time::timeout(timeout, self.transport.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(Broken {

@@ -116,9 +116,13 @@ impl Failure {
     /// place, before or behind the act. A web page in place of an answer means that the API was never reached.
     pub(crate) fn outcome(&self) -> Outcome {
         match &self.kind {
-            Kind::NoTurn | Kind::Auth(_) | Kind::Connect | Kind::SignInPage | Kind::Redirected | Kind::Unwritable => {
-                Outcome::DidNotHappen
-            }
+            Kind::NoTurn
+            | Kind::Withheld
+            | Kind::Auth(_)
+            | Kind::Connect
+            | Kind::SignInPage
+            | Kind::Redirected
+            | Kind::Unwritable => Outcome::DidNotHappen,
             _ => match self.status {
                 Some(status @ 400..=499) if !matches!(status, 408 | 499) => Outcome::DidNotHappen,
                 _ => Outcome::Unknown,
@@ -212,6 +216,7 @@ mod tests {
         let unreachable = AuthError::Unreachable { what: "x".into(), reason: "y".into() };
         let cases = [
             (failure(Kind::NoTurn, None), false, false, DidNotHappen),
+            (failure(Kind::Withheld, None), false, false, DidNotHappen),
             (failure(Kind::Connect, None), true, true, DidNotHappen),
             (failure(Kind::Auth(unreachable), None), true, true, DidNotHappen),
             (failure(Kind::Auth(AuthError::Refused { reason: "no".into() }), None), false, false, DidNotHappen),

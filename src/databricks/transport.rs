@@ -1,6 +1,8 @@
 //! One HTTP exchange. The client speaks through [`Transport`], so that a test or a simulation can stand in for the network.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,6 +21,44 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// server closes at the same moment has an unknown outcome.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// Whether a request may still leave, as whoever orders it knows. A process can stand still at any place, for any time: what
+/// was allowed when the request was made need not be when it leaves, so it is asked as near to the wire as can be. What is
+/// left open is the connection that may have to come up first.
+#[derive(Clone)]
+pub struct Permit(Arc<dyn Fn() -> Result<(), String> + Send + Sync>);
+
+impl Permit {
+    /// A permit that is asked anew each time.
+    pub fn new(may: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may))
+    }
+
+    /// One that always holds.
+    pub fn always() -> Self {
+        Self::new(|| Ok(()))
+    }
+
+    /// Whether the request may leave now.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn check(&self) -> Result<(), String> {
+        (self.0)()
+    }
+
+    /// One that holds while both do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::new(move || self.check().and_then(|()| other.check()))
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
 /// A request that leaves. The authorization header is marked sensitive; nothing else in it is secret.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -30,6 +70,16 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The body, if there is one.
     pub body: Option<Bytes>,
+    /// Under what it may leave; none for what always may.
+    pub permit: Option<Permit>,
+}
+
+impl Outgoing {
+    /// Whether it may leave now.
+    pub(crate) fn check(&self) -> Result<(), Broken> {
+        let withheld = |message| Broken { fault: Fault::Withheld, status: None, message };
+        self.permit.as_ref().map_or(Ok(()), Permit::check).map_err(withheld)
+    }
 }
 
 /// An answer that arrived whole.
@@ -57,6 +107,8 @@ pub struct Broken {
 /// How an exchange broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// Its permit no longer held, so the request was never sent.
+    Withheld,
     /// No connection came up, so the request was never sent.
     Connect,
     /// The request was (or may have been) sent; then nothing came for too long.
@@ -186,6 +238,7 @@ fn proxy(environment: &BTreeMap<String, String>) -> Result<Option<reqwest::Proxy
 impl Transport for Network {
     fn exchange(&self, request: Outgoing) -> BoxFuture<'_, Result<Incoming, Broken>> {
         Box::pin(async move {
+            request.check()?;
             let mut outgoing = self.http.request(request.method, request.url).headers(request.headers);
             if let Some(body) = request.body {
                 outgoing = outgoing.body(body);

@@ -14,17 +14,22 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
 
+use crate::databricks::transport::Permit;
+use crate::domain::clock::Clock;
+use crate::domain::sql::Fault;
 use crate::domain::text;
 use crate::domain::ulid::Ulid;
 use crate::ledger::journal::{NoJournal, journal};
 use crate::ledger::lease::{self, Lost, Standing, Tenure, Tick};
-use crate::ledger::{Ledger, Sql};
+use crate::ledger::{Happened, Ledger, Sql, SqlTrouble};
 use crate::operations::engine::{Effect, Outcome};
+use crate::operations::journal::Direction;
 use crate::operations::plan::{OperationId, Plan, Subject};
 use crate::runtime::ledger::Ticks;
 use crate::runtime::operator::World;
 
-/// How long an act waits for its lease before it counts as not sent and is tried again later.
+/// How long a question about a lease may take before it is asked anew, and how long an act waits for its lease before it
+/// counts as not sent and is tried again later. A lease is renewed four times before it ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The pause between two looks whether a lease that is waited for may be used.
@@ -59,12 +64,16 @@ enum Whose {
     /// Ours.
     Ours,
     /// Another's.
-    Others { who: String },
+    Others { by: String },
 }
 
 impl Held {
+    /// What may be done under it: nothing new before it is known that the operation is ours.
     fn standing(&self, now: Tick) -> Standing {
         match (self.tenure.standing(now), &self.whose) {
+            (Standing::Holding { .. } | Standing::Observing { .. }, Whose::Others { by }) => {
+                Standing::Lost(Lost::GoneOn { by: by.clone() })
+            }
             (Standing::Holding { .. }, Whose::Open { .. }) => Standing::Taking,
             (standing, _) => standing,
         }
@@ -76,6 +85,10 @@ impl Held {
             && matches!(self.tenure.standing(now), Standing::Holding { .. } | Standing::Observing { .. })
     }
 
+    fn is_due(&self, now: Tick) -> bool {
+        self.asks(now) || self.tenure.clone().due(now).is_some()
+    }
+
     fn wakes_at_ms(&self, now: Tick) -> u64 {
         match &self.whose {
             Whose::Open { ask_at_ms, .. } if matches!(self.standing(now), Standing::Taking) => {
@@ -84,6 +97,45 @@ impl Held {
             _ => self.tenure.wake_at_ms(),
         }
     }
+
+    /// Asks what is due.
+    async fn ask<S: Sql>(&mut self, ledger: &Ledger<S>, operation: OperationId, ticks: &Ticks) {
+        match &self.whose {
+            Whose::Open { taken_by, .. } if self.asks(ticks.now()) => {
+                self.whose = whose(ledger, operation, *taken_by, ticks).await;
+            }
+            _ => _ = lease::step(&mut self.tenure, ledger, &|| ticks.now()).await,
+        }
+    }
+
+    /// What was asked at an instant has not been answered until now.
+    fn unanswered(&mut self, asked_at: Tick, now: Tick) {
+        if self.asks(asked_at)
+            && let Whose::Open { ask_at_ms, .. } = &mut self.whose
+        {
+            *ask_at_ms = now.monotonic_ms + ASK_AGAIN_MS;
+            return;
+        }
+        let message = format!("the ledger did not answer within {} s", PATIENCE.as_secs());
+        let trouble = SqlTrouble { message, fault: Fault::Unavailable, happened: Happened::Unknown };
+        self.tenure.seen(asked_at, Err(trouble), now);
+    }
+}
+
+/// Asks the ledger in whose hands an operation is, under the lease.
+async fn whose<S: Sql>(ledger: &Ledger<S>, operation: OperationId, taken_by: Ulid, ticks: &Ticks) -> Whose {
+    let id = operation.to_string();
+    let trouble = match ledger.operation(&id).await {
+        Ok(rows) => match journal(&id, rows) {
+            Err(NoJournal::Nothing(_)) => return Whose::Ours,
+            Ok(found) if found.taken_by == Some(taken_by) => return Whose::Ours,
+            Ok(found) => return Whose::Others { by: text::line(&found.last_by.to_string()) },
+            Err(error) => error.to_string(),
+        },
+        Err(trouble) => trouble.to_string(),
+    };
+    tracing::debug!(trouble, "the ledger did not say whose the operation is");
+    Whose::Open { taken_by, ask_at_ms: ticks.now().monotonic_ms + ASK_AGAIN_MS }
 }
 
 type Tenures = BTreeMap<OperationId, Held>;
@@ -95,27 +147,59 @@ pub struct Fence {
     ticks: Arc<Ticks>,
 }
 
+/// What is to be sent under a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// Something new: only while the lease is held.
+    Ahead,
+    /// The undoing of what the operation did. It never waits (domain.md 11 #31): a ledger that does not answer lets nobody
+    /// take the operation over, so the home that has it takes it back. Once the ledger has said that somebody else holds
+    /// the lease, theirs is the decision.
+    Back,
+}
+
 impl Fence {
+    /// Where there is no ledger to speak to, nothing is ever held.
+    pub fn shut(clock: Arc<dyn Clock>) -> Self {
+        let (_, tenures) = watch::channel(Tenures::new());
+        Self { tenures, ticks: Arc::new(Ticks::new(clock)) }
+    }
+
     fn standing(&self, operation: OperationId) -> Option<Standing> {
         Some(self.tenures.borrow().get(&operation)?.standing(self.ticks.now()))
     }
 
-    /// Waits until an act may be sent.
+    /// Whether something may be sent now.
     ///
     /// # Errors
     /// Why it may not: another holds the lease, it was lost, or the ledger did not say.
-    pub async fn pass(&self, operation: OperationId) -> Result<(), String> {
+    pub fn check(&self, operation: OperationId, course: Course) -> Result<(), String> {
+        match self.standing(operation) {
+            Some(Standing::Holding { .. }) => Ok(()),
+            None
+            | Some(
+                Standing::Unknown { .. } | Standing::Taking | Standing::Observing { .. } | Standing::Lost(Lost::RanOut),
+            ) if course == Course::Back => Ok(()),
+            standing => Err(standing.as_ref().map_or_else(unknown, words)),
+        }
+    }
+
+    /// Waits until something may be sent.
+    ///
+    /// # Errors
+    /// As [`Fence::check`].
+    pub async fn pass(&self, operation: OperationId, course: Course) -> Result<(), String> {
         let give_up = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match self.standing(operation) {
-                Some(Standing::Holding { .. }) => return Ok(()),
+            let checked = self.check(operation, course);
+            let may_change = matches!(
+                self.standing(operation),
                 None | Some(Standing::Unknown { .. } | Standing::Taking | Standing::Observing { .. })
-                    if tokio::time::Instant::now() < give_up =>
-                {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                standing => return Err(standing.as_ref().map_or_else(unknown, words)),
+            );
+            if checked.is_ok() || !may_change || tokio::time::Instant::now() >= give_up {
+                return checked;
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -134,6 +218,7 @@ pub fn words(standing: &Standing) -> String {
         }
         Standing::Lost(Lost::RanOut) => "the lease ran out before it was renewed".to_owned(),
         Standing::Lost(Lost::Taken { by: Some(by) }) => format!("the lease was taken by {}", text::line(by)),
+        Standing::Lost(Lost::GoneOn { by }) => format!("{} has gone on with it meanwhile", text::line(by)),
         Standing::Lost(Lost::Taken { by: None }) => "the lease was given back by somebody else".to_owned(),
         Standing::Released | Standing::Releasing => "the lease was given back".to_owned(),
         Standing::Unknown { trouble: Some(trouble) } => format!("the lease was not obtained: {}", text::line(trouble)),
@@ -156,24 +241,33 @@ impl World for Fenced {
         self.world.reaches(subject)
     }
 
-    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
-        let performed = self.world.perform(plan, effect);
+    fn perform(&self, plan: &Plan, effect: &Effect, permit: Permit) -> BoxFuture<'static, Outcome> {
         if !needs_lease(plan) || !effect.asks() {
-            return performed;
+            return self.world.perform(plan, effect, permit);
         }
         let (fence, operation) = (self.fence.clone(), plan.id);
-        let is_act = matches!(effect, Effect::Act { .. });
+        let (is_act, course) = match effect {
+            Effect::Act { direction: Direction::Undo, .. } => (true, Course::Back),
+            effect => (matches!(effect, Effect::Act { .. }), Course::Ahead),
+        };
+        let held = {
+            let fence = fence.clone();
+            Permit::new(move || fence.check(operation, course).map_err(never_sent))
+        };
+        let performed = self.world.perform(plan, effect, permit.and(held));
         async move {
-            match fence.pass(operation).await {
+            match fence.pass(operation, course).await.map_err(never_sent) {
                 Ok(()) => performed.await,
-                Err(why) => match format!("never sent: {why}") {
-                    why if is_act => Outcome::Refused { why, transient: true, retry_after_s: None },
-                    why => Outcome::Unreadable(why),
-                },
+                Err(why) if is_act => Outcome::Refused { why, transient: true, retry_after_s: None },
+                Err(why) => Outcome::Unreadable(why),
             }
         }
         .boxed()
     }
+}
+
+fn never_sent(why: String) -> String {
+    format!("never sent: {why}")
 }
 
 /// A tenure that comes back from the ledger.
@@ -189,9 +283,12 @@ pub struct Captain<S> {
     /// This process: what it holds bears its name, so that its own home knows when a lease's holder has ended.
     session: Ulid,
     taken: u64,
+    /// Those that are wanted.
     tenures: watch::Sender<Tenures>,
-    /// Those whose operation is no longer in hand.
-    leaving: BTreeSet<OperationId>,
+    /// Those that nobody wants any more, being given back.
+    leaving: Vec<(OperationId, Tenure)>,
+    /// The nonces of those about which the ledger is being asked.
+    asking: BTreeSet<String>,
     /// Products that are known to have a row, or were given one.
     added: BTreeSet<String>,
 }
@@ -200,7 +297,8 @@ impl<S: Sql + Clone + 'static> Captain<S> {
     /// One that holds nothing.
     pub fn new(ledger: Ledger<S>, ticks: Arc<Ticks>, session: Ulid) -> Self {
         let tenures = watch::Sender::new(Tenures::new());
-        Self { ledger, ticks, session, taken: 0, tenures, leaving: BTreeSet::new(), added: BTreeSet::new() }
+        let (leaving, asking, added) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        Self { ledger, ticks, session, taken: 0, tenures, leaving, asking, added }
     }
 
     /// What is held, for whoever is about to send something.
@@ -221,50 +319,58 @@ impl<S: Sql + Clone + 'static> Captain<S> {
 
     /// Wants the lease for an operation, which came into these hands with the entry `taken_by`.
     pub fn want(&mut self, operation: OperationId, product: &str, taken_by: Ulid) {
-        self.leaving.remove(&operation);
         if !self.tenures.borrow().contains_key(&operation) {
             let tenure = Tenure::new(product, operation.to_string(), self.nonce());
-            let held = Held { tenure, whose: Whose::Open { taken_by, ask_at_ms: 0 } };
-            self.tenures.send_modify(|tenures| drop(tenures.insert(operation, held)));
+            self.keep(operation, Held { tenure, whose: Whose::Open { taken_by, ask_at_ms: 0 } });
         }
     }
 
     /// Goes on with a tenure that was begun elsewhere in this process, by somebody who has looked under it whose the
     /// operation is.
     pub fn has(&mut self, operation: OperationId, tenure: Tenure) {
-        self.leaving.remove(&operation);
-        let held = Held { tenure, whose: Whose::Ours };
+        self.keep(operation, Held { tenure, whose: Whose::Ours });
+    }
+
+    fn keep(&mut self, operation: OperationId, held: Held) {
         self.tenures.send_modify(|tenures| drop(tenures.insert(operation, held)));
+    }
+
+    /// Forgets what was lost. A lease that is held in vain is given back.
+    pub fn forget(&mut self, operation: OperationId) {
+        let mut forgotten = None;
+        self.tenures.send_modify(|tenures| forgotten = tenures.remove(&operation));
+        let now = self.ticks.now();
+        let held = |held: &Held| !matches!(held.tenure.standing(now), Standing::Lost(_));
+        self.give_back(forgotten.filter(held).map(|held| (operation, held)));
+    }
+
+    fn give_back(&mut self, left: impl IntoIterator<Item = (OperationId, Held)>) {
+        for (operation, Held { mut tenure, .. }) in left {
+            tenure.release();
+            self.leaving.push((operation, tenure));
+        }
+    }
+
+    /// The operations whose lease is wanted.
+    pub fn wanted(&self) -> Vec<OperationId> {
+        self.tenures.borrow().keys().copied().collect()
     }
 
     /// Gives back what is held for any other operation than these.
     pub fn keep_only(&mut self, operations: &[OperationId]) {
-        let others: Vec<OperationId> =
-            self.tenures.borrow().keys().filter(|known| !operations.contains(known)).copied().collect();
-        for operation in others {
-            if self.leaving.insert(operation) {
-                self.tenures.send_modify(|tenures| {
-                    if let Some(held) = tenures.get_mut(&operation) {
-                        held.tenure.release();
-                    }
-                });
-            }
-        }
+        let mut left = Vec::new();
+        self.tenures.send_if_modified(|tenures| {
+            let others = tenures.extract_if(.., |operation, _| !operations.contains(operation));
+            left.extend(others);
+            !left.is_empty()
+        });
+        self.give_back(left);
         self.forget_ended();
     }
 
     fn forget_ended(&mut self) {
         let now = self.ticks.now();
-        let leaving = &self.leaving;
-        self.tenures.send_if_modified(|tenures| {
-            let before = tenures.len();
-            tenures.retain(|operation, held| {
-                !leaving.contains(operation) || matches!(held.standing(now), Standing::Releasing)
-            });
-            tenures.len() != before
-        });
-        let known = self.tenures.borrow();
-        self.leaving.retain(|operation| known.contains_key(operation));
+        self.leaving.retain(|(_, tenure)| matches!(tenure.standing(now), Standing::Releasing));
     }
 
     /// Whether a lease is still to be given back.
@@ -277,85 +383,76 @@ impl<S: Sql + Clone + 'static> Captain<S> {
         Some(self.tenures.borrow().get(&operation)?.standing(self.ticks.now()))
     }
 
-    /// Operations whose lease was held and is lost, or that are another's: they must leave these hands before anything more
-    /// is written of them.
-    pub fn lost(&self) -> Vec<(OperationId, String)> {
+    /// Operations whose lease was held and is lost: they must leave these hands before anything more is written of them.
+    pub fn lost(&self) -> Vec<(OperationId, Lost)> {
         let now = self.ticks.now();
-        let lost = |(operation, held): (&OperationId, &Held)| match (held.standing(now), &held.whose) {
-            (standing @ Standing::Lost(_), _) => Some((*operation, words(&standing))),
-            (Standing::Holding { .. } | Standing::Observing { .. }, Whose::Others { who }) => {
-                Some((*operation, format!("{who} has gone on with it meanwhile")))
-            }
+        let lost = |(operation, held): (&OperationId, &Held)| match held.standing(now) {
+            Standing::Lost(lost) => Some((*operation, lost)),
             _ => None,
         };
         self.tenures.borrow().iter().filter_map(lost).collect()
     }
 
-    /// What is to be asked of the ledger now, if anything is.
+    /// A question that is to be asked of the ledger now, if there is one. They are independent of each other: one that the
+    /// ledger does not answer holds up no other, and each is given up after [`PATIENCE`].
     pub fn load(&mut self) -> Option<BoxFuture<'static, Returned>> {
         let now = self.ticks.now();
-        let due = |held: &Held| held.asks(now) || held.tenure.clone().due(now).is_some();
-        let (operation, mut held) = self
-            .tenures
-            .borrow()
-            .iter()
-            .find(|(_, held)| due(held))
-            .map(|(operation, held)| (*operation, held.clone()))?;
+        let is_due = |held: &Held| !self.asking.contains(held.tenure.nonce()) && held.is_due(now);
+        let wanted = self.tenures.borrow().iter().map(|(operation, held)| (*operation, held.clone())).find(|(_, held)| is_due(held));
+        let leaving = || {
+            let known = |(operation, tenure): &(OperationId, Tenure)| {
+                (*operation, Held { tenure: tenure.clone(), whose: Whose::Ours })
+            };
+            self.leaving.iter().map(known).find(|(_, held)| is_due(held))
+        };
+        let (operation, mut held) = wanted.or_else(leaving)?;
+        self.asking.insert(held.tenure.nonce().to_owned());
         let adds = self.added.insert(held.tenure.product().to_owned());
         let (ledger, ticks) = (self.ledger.clone(), Arc::clone(&self.ticks));
-        Some(
-            async move {
-                if held.asks(now) {
-                    held.whose = whose(&ledger, operation, held.whose, &ticks).await;
-                    return Returned { operation, held };
-                }
+        let asked = async move {
+            let asks = async {
                 if adds && let Err(trouble) = lease::add(&ledger, held.tenure.product()).await {
                     // There may be one all the same; the look tells.
                     tracing::debug!(%trouble, "no row could be added to the table of leases");
                 }
-                lease::step(&mut held.tenure, &ledger, &|| ticks.now()).await;
-                Returned { operation, held }
+                held.ask(&ledger, operation, &ticks).await;
+            };
+            if tokio::time::timeout(PATIENCE, asks).await.is_err() {
+                held.unanswered(now, ticks.now());
             }
-            .boxed(),
-        )
+            Returned { operation, held }
+        };
+        Some(asked.boxed())
     }
 
-    /// Notes what came of it.
+    /// Notes what came of it. What comes back late, after the lease was wanted anew, is another tenure: it changes nothing
+    /// of the new one, and what it holds is given back.
     pub fn landed(&mut self, returned: Returned) {
-        let Returned { operation, mut held } = returned;
-        let is_known = self.tenures.borrow().contains_key(&operation);
-        if !is_known || self.leaving.contains(&operation) {
-            // What was taken while nobody wanted it any more is given back.
-            held.tenure.release();
-            self.leaving.insert(operation);
+        let Returned { operation, held } = returned;
+        self.asking.remove(held.tenure.nonce());
+        let nonce = |held: &Held| held.tenure.nonce().to_owned();
+        let is_wanted = self.tenures.borrow().get(&operation).map(nonce) == Some(nonce(&held));
+        if is_wanted {
+            self.keep(operation, held);
+            return;
         }
-        self.tenures.send_modify(|tenures| drop(tenures.insert(operation, held)));
+        let mut tenure = held.tenure;
+        if !matches!(tenure.standing(self.ticks.now()), Standing::Releasing) {
+            tenure.release();
+        }
+        self.leaving.retain(|(_, known)| known.nonce() != tenure.nonce());
+        self.leaving.push((operation, tenure));
         self.forget_ended();
     }
 
-    /// How long until there may be something to ask; none while nothing is held or wanted.
+    /// How long until there may be something to ask; none while nothing is held or wanted, or all is being asked.
     pub fn wakes_in(&self) -> Option<Duration> {
         let now = self.ticks.now();
-        let wakes = |held: &Held| held.wakes_at_ms(now).saturating_sub(now.monotonic_ms);
-        self.tenures.borrow().values().map(wakes).min().map(Duration::from_millis)
-    }
-}
-
-/// Asks the ledger in whose hands an operation is, under the lease.
-async fn whose<S: Sql>(ledger: &Ledger<S>, operation: OperationId, open: Whose, ticks: &Ticks) -> Whose {
-    let Whose::Open { taken_by, .. } = open else { return open };
-    let id = operation.to_string();
-    let found = match ledger.operation(&id).await {
-        Ok(rows) => journal(&id, rows),
-        Err(trouble) => {
-            tracing::debug!(%trouble, "the ledger did not say whose the operation is");
-            return Whose::Open { taken_by, ask_at_ms: ticks.now().monotonic_ms + ASK_AGAIN_MS };
-        }
-    };
-    match found {
-        Err(NoJournal::Nothing(_)) => Whose::Ours,
-        Ok(found) if found.taken_by == Some(taken_by) => Whose::Ours,
-        Ok(found) => Whose::Others { who: text::line(&found.last_by.to_string()) },
-        Err(error) => Whose::Others { who: format!("somebody ({error})") },
+        let tenures = self.tenures.borrow();
+        let wanted = tenures.values().map(|held| (&held.tenure, held.wakes_at_ms(now)));
+        let leaving = self.leaving.iter().map(|(_, tenure)| (tenure, tenure.wake_at_ms()));
+        let open = wanted.chain(leaving).filter(|(tenure, _)| !self.asking.contains(tenure.nonce()));
+        let wakes = open.map(|(_, wakes_at_ms)| wakes_at_ms.saturating_sub(now.monotonic_ms));
+        wakes.min().map(Duration::from_millis)
     }
 }

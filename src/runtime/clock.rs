@@ -32,6 +32,27 @@ pub(crate) mod tests {
         }
     }
 
+    /// A clock that stands until it is set.
+    pub(crate) struct SetClock(std::sync::Mutex<Instant>);
+
+    impl Default for SetClock {
+        fn default() -> Self {
+            Self(std::sync::Mutex::new(crate::domain::fixture::now()))
+        }
+    }
+
+    impl SetClock {
+        pub(crate) fn set(&self, at: Instant) {
+            *self.0.lock().expect("unpoisoned") = at;
+        }
+    }
+
+    impl Clock for SetClock {
+        fn now(&self) -> Instant {
+            *self.0.lock().expect("unpoisoned")
+        }
+    }
+
     impl Clock for TimerClock {
         fn now(&self) -> Instant {
             self.origin + chrono::TimeDelta::from_std(self.began.elapsed()).expect("a short test")

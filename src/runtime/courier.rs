@@ -1,23 +1,32 @@
 //! The courier: everything that goes between the operator and the ledger while operations are driven: the outbox there, and
 //! the leases. One for the console and one for each subcommand that acts; without a ledger it has nothing to do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::ulid::Ulid;
+use crate::ledger::lease::{Lost, Standing};
 use crate::ledger::{Ledger, Sql};
 use crate::operations::plan::OperationId;
-use crate::runtime::captain::{Captain, Fence, Returned, needs_lease, product};
-use crate::runtime::delivery::{Delivery, DeliveryState, Loaded, Outbox, Sent};
+use crate::runtime::captain::{Captain, Course, Fence, Returned, needs_lease, product, words};
+use crate::runtime::delivery::{Delivery, DeliveryState, Loaded, Sent};
 use crate::runtime::ledger::Ticks;
 use crate::runtime::operator::{Happened, Journal, Operator};
+use crate::runtime::takeover::{self, Here, Inquiry, NotTaken};
 
 /// The shortest sleep: what is due is started by the caller, not by waking again and again.
 const SHORTEST: Duration = Duration::from_millis(20);
+
+/// How long a lease is kept for an operation that has left these hands and of which the ledger lacks something. It is longer
+/// than a process stays for it at its end.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// See the module's page.
 pub struct Courier<S>(Option<Way<S>>);
@@ -27,9 +36,14 @@ struct Way<S> {
     captain: Captain<S>,
     /// Rows on their way: one parcel at a time.
     parcel: Option<BoxFuture<'static, Sent>>,
-    /// A lease's question on its way: one at a time.
-    errand: Option<BoxFuture<'static, Returned>>,
+    /// The leases' questions on their way, one a lease.
+    errands: FuturesUnordered<BoxFuture<'static, Returned>>,
+    /// Operations that have left these hands and of which the ledger lacks something, and since when.
+    untold: BTreeMap<OperationId, tokio::time::Instant>,
 }
+
+/// A question to the ledger about an operation, on its way.
+pub type Asked = BoxFuture<'static, Result<Inquiry, NotTaken>>;
 
 /// What came back.
 pub enum Came {
@@ -38,7 +52,7 @@ pub enum Came {
     /// A lease that was asked about.
     Returned(Box<Returned>),
     /// A lease was lost.
-    Lost(Vec<(OperationId, String)>),
+    Lost,
     /// It is time to look what is due.
     Woke,
 }
@@ -52,7 +66,8 @@ impl<S: Sql + Clone + 'static> Courier<S> {
     /// One between a process and a ledger.
     pub fn new(ledger: Ledger<S>, clock: Arc<dyn Clock>, session: Ulid) -> Self {
         let captain = Captain::new(ledger.clone(), Arc::new(Ticks::new(clock)), session);
-        Self(Some(Way { delivery: Delivery::new(ledger), captain, parcel: None, errand: None }))
+        let (errands, untold) = (FuturesUnordered::new(), BTreeMap::new());
+        Self(Some(Way { delivery: Delivery::new(ledger), captain, parcel: None, errands, untold }))
     }
 
     /// The ledger, if there is one.
@@ -63,6 +78,29 @@ impl<S: Sql + Clone + 'static> Courier<S> {
     /// What this process holds, for the world behind it.
     pub fn fence(&self) -> Option<Fence> {
         self.0.as_ref().map(|way| way.captain.fence())
+    }
+
+    /// Asks the ledger about an operation that is to be taken up, or to be taken back; none without a ledger.
+    pub fn inquire(&mut self, operation: OperationId, here: Here, course: Course) -> Option<Asked> {
+        let Way { delivery, captain, .. } = self.0.as_mut()?;
+        let (ledger, ticks, nonce) = (delivery.ledger().clone(), captain.ticks(), captain.nonce());
+        Some(Box::pin(async move {
+            match course {
+                Course::Ahead => takeover::inquire(&ledger, &ticks, operation, &nonce, here).await,
+                Course::Back => takeover::inquire_in_a_hurry(&ledger, &ticks, operation, &nonce, here).await,
+            }
+        }))
+    }
+
+    /// Holds the lease that was taken for an inquiry.
+    ///
+    /// # Errors
+    /// When it is lost by now: what was found does not hold any more.
+    pub fn holds(&mut self, operation: OperationId, inquiry: &mut Inquiry) -> Result<(), NotTaken> {
+        match self.captain() {
+            Some(captain) => inquiry.hand_over(operation, captain),
+            None => Ok(()),
+        }
     }
 
     /// Who holds the leases.
@@ -89,11 +127,11 @@ impl<S: Sql + Clone + 'static> Courier<S> {
 
     /// Whether a lease is still to be given back.
     pub fn is_leaving(&self) -> bool {
-        self.0.as_ref().is_some_and(|way| way.captain.is_leaving())
+        self.0.as_ref().is_some_and(|way| way.captain.is_leaving() || !way.untold.is_empty())
     }
 
     /// Starts what is due: rows that wait, leases that operations in hand need, leases that none needs any more.
-    pub fn start<J: Journal + Outbox>(&mut self, operator: &Operator<J>, now: Instant) {
+    pub fn start<J: Journal>(&mut self, operator: &Operator<J>, now: Instant) {
         let Some(way) = &mut self.0 else { return };
         let mut needing = Vec::new();
         for operation in operator.in_hand() {
@@ -103,12 +141,12 @@ impl<S: Sql + Clone + 'static> Courier<S> {
                 needing.push(operation);
             }
         }
-        way.captain.keep_only(&needing);
-        if way.errand.is_none() {
-            way.errand = way.captain.load();
+        way.keep(needing, operator);
+        while let Some(errand) = way.captain.load() {
+            way.errands.push(errand);
         }
         if way.parcel.is_none() {
-            match way.delivery.load(operator.journal(), now) {
+            match way.delivery.load(operator.journal().store(), now) {
                 Ok(Loaded::Parcel(parcel)) => {
                     let ledger = way.delivery.ledger().clone();
                     way.parcel = Some(Box::pin(async move { parcel.send(&ledger).await }));
@@ -121,25 +159,22 @@ impl<S: Sql + Clone + 'static> Courier<S> {
 
     /// Waits until something came back, or something may be due. Dropped at any time, it loses nothing.
     pub async fn next(&mut self, now: Instant) -> Came {
-        let Some(Way { delivery, captain, parcel, errand }) = &mut self.0 else {
+        let Some(Way { delivery, captain, parcel, errands, .. }) = &mut self.0 else {
             return std::future::pending().await;
         };
-        let of_leases = if errand.is_none() { captain.wakes_in() } else { None };
+        let of_leases = captain.wakes_in();
         let retry_at = if parcel.is_none() { delivery.state().retry_at } else { None };
         let of_delivery = retry_at.map(|at| (at - now).to_std().unwrap_or_default());
         let wakes_in = of_leases.into_iter().chain(of_delivery).min();
         // A process that stood still learns first of all what it has lost.
-        let lost = std::future::poll_fn(|_| match captain.lost() {
-            lost if lost.is_empty() => std::task::Poll::Pending,
-            lost => std::task::Poll::Ready(lost),
+        let lost = std::future::poll_fn(|_| match captain.lost().is_empty() {
+            true => std::task::Poll::Pending,
+            false => std::task::Poll::Ready(()),
         });
         tokio::select! {
             biased;
-            lost = lost => Came::Lost(lost),
-            returned = landed(errand) => {
-                *errand = None;
-                Came::Returned(Box::new(returned))
-            }
+            () = lost => Came::Lost,
+            Some(returned) = errands.next(), if !errands.is_empty() => Came::Returned(Box::new(returned)),
             sent = landed(parcel) => {
                 *parcel = None;
                 Came::Sent(sent)
@@ -149,7 +184,7 @@ impl<S: Sql + Clone + 'static> Courier<S> {
     }
 
     /// Notes what came back. An operation whose lease was lost leaves the operator's hands.
-    pub fn take<J: Journal + Outbox>(&mut self, came: Came, operator: &mut Operator<J>, now: Instant) -> Vec<Happened> {
+    pub fn take<J: Journal>(&mut self, came: Came, operator: &mut Operator<J>, now: Instant) -> Vec<Happened> {
         let Some(way) = &mut self.0 else { return Vec::new() };
         match came {
             Came::Returned(returned) => way.captain.landed(*returned),
@@ -158,21 +193,47 @@ impl<S: Sql + Clone + 'static> Courier<S> {
                     tracing::warn!(%error, "what the ledger has could not be noted");
                 }
             }
-            Came::Lost(_) | Came::Woke => {}
+            Came::Lost | Came::Woke => {}
         }
         let mut happened = Vec::new();
-        for (operation, why) in way.captain.lost() {
-            if operator.in_hand().contains(&operation) {
+        for (operation, lost) in way.captain.lost() {
+            let view = operator.view(operation);
+            let is_in_hand = view.is_some();
+            // Taking back goes on where nobody else is known to have the lease. What is lost is over: it is wanted anew.
+            let goes_on = lost == Lost::RanOut && view.is_some_and(|view| view.state.abort.is_some());
+            way.captain.forget(operation);
+            if is_in_hand && !goes_on {
                 if let Err(error) = operator.release(operation) {
                     tracing::warn!(%operation, %error, "an operation could not be let go");
                 }
-                happened.push(Happened::Lost { operation, why });
+                happened.push(Happened::Lost { operation, why: words(&Standing::Lost(lost)) });
             }
         }
-        // What is lost is over; whoever takes the operation up again begins another tenure.
-        let kept: Vec<OperationId> = operator.in_hand();
-        way.captain.keep_only(&kept);
         happened
+    }
+}
+
+impl<S: Sql + Clone + 'static> Way<S> {
+    /// Gives back the leases that nobody needs. Who takes one next reads the journal from the ledger, so one is kept until
+    /// the ledger has all of its operation, if it takes it in time.
+    fn keep<J: Journal>(&mut self, needing: Vec<OperationId>, operator: &Operator<J>) {
+        let now = tokio::time::Instant::now();
+        let mut untold = BTreeMap::new();
+        for operation in self.captain.wanted().into_iter().filter(|wanted| !needing.contains(wanted)) {
+            let since = self.untold.get(&operation).copied().unwrap_or(now);
+            let is_told = operator.journal().store().is_delivered(operation).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the outbox could not be read");
+                false
+            });
+            let is_held =
+                matches!(self.captain.standing(operation), Some(Standing::Holding { .. } | Standing::Observing { .. }));
+            if is_held && !is_told && now.duration_since(since) < KEPT {
+                untold.insert(operation, since);
+            }
+        }
+        self.untold = untold;
+        let kept: Vec<OperationId> = needing.into_iter().chain(self.untold.keys().copied()).collect();
+        self.captain.keep_only(&kept);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::Instant;
 use crate::domain::sql::Fault;
 use crate::domain::text;
 use crate::ledger::{Ledger, LedgerRow, Sql};
+use crate::runtime::operator::Journal;
 use crate::store::{self, OutboxRow, Waiting};
 
 /// Rows that one turn takes.
@@ -20,41 +21,6 @@ const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(2);
 
 /// The longest pause.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(60);
-
-/// Where rows wait. [`store::Journal`] is the real one.
-pub trait Outbox {
-    /// The oldest rows that the ledger has not acknowledged.
-    ///
-    /// # Errors
-    /// The store's.
-    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error>;
-
-    /// Notes that the ledger has these rows.
-    ///
-    /// # Errors
-    /// The store's.
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error>;
-
-    /// How much waits.
-    ///
-    /// # Errors
-    /// The store's.
-    fn waiting(&self) -> Result<Waiting, store::Error>;
-}
-
-impl Outbox for store::Journal {
-    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error> {
-        Self::pending(self, limit)
-    }
-
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
-        Self::acknowledge(self, ids, now)
-    }
-
-    fn waiting(&self) -> Result<Waiting, store::Error> {
-        Self::waiting(self)
-    }
-}
 
 /// How delivery stands: for the screen, and for those who wait for the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,8 +123,8 @@ impl<S: Sql> Delivery<S> {
     ///
     /// # Errors
     /// The store's: then nothing can be said of what waits.
-    pub async fn turn(&mut self, outbox: &mut impl Outbox, now: Instant) -> Result<Turn, store::Error> {
-        match self.load(outbox, now)? {
+    pub async fn turn(&mut self, outbox: &mut impl Journal, now: Instant) -> Result<Turn, store::Error> {
+        match self.load(outbox.store(), now)? {
             Loaded::Nothing(turn) => Ok(turn),
             Loaded::Parcel(parcel) => {
                 let sent = parcel.send(&self.ledger).await;
@@ -177,7 +143,7 @@ impl<S: Sql> Delivery<S> {
     ///
     /// # Errors
     /// The store's.
-    pub fn load(&mut self, outbox: &impl Outbox, now: Instant) -> Result<Loaded, store::Error> {
+    pub fn load(&mut self, outbox: &store::Journal, now: Instant) -> Result<Loaded, store::Error> {
         // A pause that looks longer than any is one whose clock was set back meanwhile.
         if self.state.retry_at.is_some_and(|at| now < at && at - now <= LONGEST_PAUSE) {
             self.count(outbox)?;
@@ -196,7 +162,7 @@ impl<S: Sql> Delivery<S> {
     ///
     /// # Errors
     /// The store's.
-    pub fn landed(&mut self, outbox: &mut impl Outbox, sent: Sent, now: Instant) -> Result<Turn, store::Error> {
+    pub fn landed(&mut self, outbox: &mut impl Journal, sent: Sent, now: Instant) -> Result<Turn, store::Error> {
         let Sent { delivery, unreadable } = sent;
         let ids: Vec<String> = delivery.acknowledged.iter().map(|(_, id)| id.clone()).collect();
         if !ids.is_empty() {
@@ -213,7 +179,7 @@ impl<S: Sql> Delivery<S> {
                 (self.state.failures, self.state.needs_person) = (0, false);
             }
         }
-        self.count(outbox)?;
+        self.count(outbox.store())?;
         Ok(if ids.is_empty() { Turn::Failed } else { Turn::Delivered(ids.len()) })
     }
 
@@ -226,7 +192,7 @@ impl<S: Sql> Delivery<S> {
         self.state.needs_person = needs_person;
     }
 
-    fn count(&mut self, outbox: &impl Outbox) -> Result<(), store::Error> {
+    fn count(&mut self, outbox: &store::Journal) -> Result<(), store::Error> {
         let Waiting { rows, oldest_at } = outbox.waiting()?;
         (self.state.waiting, self.state.oldest_at) = (rows, oldest_at);
         Ok(())

@@ -23,7 +23,7 @@ use crate::operations::journal::Actor;
 use crate::runtime::acts::{self, Acts, Shop};
 use crate::runtime::aftermath::left_behind;
 use crate::runtime::cache::Cache;
-use crate::runtime::captain::Fenced;
+use crate::runtime::captain::{Fence, Fenced};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, Reach, connect};
 use crate::runtime::console::{self, Ended, Feeder, Parts};
@@ -197,10 +197,7 @@ impl Session<'_> {
         let world: Arc<dyn World> = Arc::new(Workspaces::of(links));
         let operator = Operator::new(operator::Parts {
             journal: CrashingJournal::new(journal, self.environment),
-            world: match courier.fence() {
-                Some(fence) => Arc::new(Fenced { world, fence }),
-                None => world,
-            },
+            world: Arc::new(Fenced { world, fence: courier.fence().unwrap_or_else(|| Fence::shut(clock.clone())) }),
             clock: clock.clone(),
             ids: Box::new(ids),
             actor: Actor(who.clone()),

@@ -5,26 +5,31 @@
 //! looks again under it; [`settle`] brings the journal to what was found. After that the operator takes the operation up
 //! like any other.
 
+use std::time::Duration;
+
 use crate::domain::Instant;
 use crate::domain::text;
 use crate::domain::ulid::Ulid;
 use crate::ledger::journal::{Found, NoJournal, journal, taken_over};
-use crate::ledger::lease::{self, LeaseRow, Tenure, Tick};
+use crate::ledger::lease::{self, LeaseRow, Standing, Tenure, Tick};
 use crate::ledger::{Ledger, Sql, SqlTrouble};
-use crate::operations::engine::{Standing, State, Track, fold};
+use crate::operations::engine::{self, State, Track, fold};
 use crate::operations::journal::{Actor, Direction, Event, Recorded};
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::planning::whole_ms;
 use crate::operations::step::Repeat;
-use crate::runtime::captain::{needs_lease, product};
+use crate::runtime::captain::{Captain, needs_lease, product, words};
 use crate::runtime::entropy::Ids;
 use crate::runtime::ledger::{NotHeld, Ticks, hold, obtain, outbox_row, outbox_rows};
-use crate::runtime::operator::CrashingJournal;
-use crate::store::{self, Adopted, Handover};
+use crate::runtime::operator::Journal;
+use crate::store::{self, Adopted, Handover, Health};
 
 /// How long nothing must have been heard of an operation that needs no lease before somebody else goes on with it: as long
 /// as a lease lasts, and its grace.
 const QUIET_US: i64 = ((lease::TERM_MS + lease::GRACE_MS) * 1_000).cast_signed();
+
+/// How long taking an operation back waits for the ledger.
+const HURRY: Duration = Duration::from_secs(5);
 
 /// Why an operation cannot be gone on with from here.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +93,8 @@ pub struct Here {
     pub plan: Option<Plan>,
     /// The process of this machine that had it and has ended: its lease need not be waited for.
     pub ended: Option<Ulid>,
+    /// Whether this home had it last, as far as it knows.
+    pub is_ours: bool,
 }
 
 /// What was found.
@@ -97,6 +104,25 @@ pub struct Inquiry {
     found: Option<Found>,
     /// The lease that was taken for it.
     pub tenure: Option<Tenure>,
+}
+
+impl Inquiry {
+    /// Gives the lease that was taken to who keeps it from here on.
+    ///
+    /// # Errors
+    /// When it is over by now, since the process stood still: what was found does not hold any more.
+    pub fn hand_over<S: Sql + Clone + 'static>(
+        &mut self,
+        operation: OperationId,
+        captain: &mut Captain<S>,
+    ) -> Result<(), NotTaken> {
+        let Some(tenure) = self.tenure.take() else { return Ok(()) };
+        captain.has(operation, tenure);
+        match captain.standing(operation) {
+            Some(standing @ Standing::Lost(_)) => Err(NotHeld::Trouble(words(&standing)).into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Asks the ledger about an operation, and takes the lease that it needs. What was found holds under that lease: nobody
@@ -129,6 +155,33 @@ pub async fn inquire<S: Sql>(
     let tenure = led(ledger, ticks, plan, nonce, found.as_ref(), here.ended).await?;
     let found = look(ledger, operation, here.plan.is_some()).await?;
     Ok(Inquiry { found, tenure: Some(tenure) })
+}
+
+/// The same to take an operation back, which never waits: the home that had it last takes it back on its own journal if the
+/// ledger does not answer within [`HURRY`]. Nobody else can go on with it then either, and the lease is still asked for. Once
+/// the ledger says that somebody else has the lease, theirs is the decision.
+///
+/// # Errors
+/// As [`inquire`].
+pub async fn inquire_in_a_hurry<S: Sql>(
+    ledger: &Ledger<S>,
+    ticks: &Ticks,
+    operation: OperationId,
+    nonce: &str,
+    here: Here,
+) -> Result<Inquiry, NotTaken> {
+    let ours = here.plan.clone().filter(|_| here.is_ours);
+    let asked = inquire(ledger, ticks, operation, nonce, here);
+    let Some(plan) = ours else { return asked.await };
+    let why = match tokio::time::timeout(HURRY, asked).await {
+        Ok(Err(NotTaken::Ledger(trouble))) => trouble.message,
+        Ok(Err(NotTaken::Lease(NotHeld::Trouble(trouble)))) => trouble,
+        Ok(answered) => return answered,
+        Err(_) => format!("no answer within {} s", HURRY.as_secs()),
+    };
+    tracing::warn!(%operation, why = text::line(&why), "taken back without the ledger");
+    // Should the lease have been taken meanwhile, it was by this nonce.
+    Ok(Inquiry { found: None, tenure: Some(Tenure::new(product(&plan), operation.to_string(), nonce)) })
 }
 
 /// What the ledger has of an operation, to look at it and no more.
@@ -165,7 +218,7 @@ async fn is_quiet<S: Sql>(
     }
     // By token, by guard or by nature the others can be asked again.
     let open = plan.steps.iter().zip(&state.steps).find(|(step, at)| {
-        step.repeat == Repeat::AfterSettling && at.forward.standing != Standing::Done && state.abort.is_none()
+        step.repeat == Repeat::AfterSettling && at.forward.standing != engine::Standing::Done && state.abort.is_none()
     });
     match open {
         Some((step, _)) => Err(NotTaken::Blind { operation, by, what: text::line(&step.action.words()) }),
@@ -218,7 +271,7 @@ fn refused(plan: &Plan, found: Option<&Found>, row: &LeaseRow) -> NotTaken {
     }
 }
 
-/// Takes the lease from a process of this very machine that has ended.
+/// Takes the lease from a process of this very machine that has ended. That it is taken is in the ledger first.
 async fn inherit<S: Sql>(
     ledger: &Ledger<S>,
     ticks: &Ticks,
@@ -227,36 +280,48 @@ async fn inherit<S: Sql>(
     nonce: &str,
     ended: Ulid,
 ) -> Result<Tenure, NotTaken> {
+    const REASON: &str = "its process on this machine has ended";
     let tick = || -> Tick { ticks.now() };
     let mut tenure = Tenure::new(product, op_id, nonce);
     lease::step(&mut tenure, ledger, &tick).await;
     // It may be somebody else's by now: from them nothing is taken, and the wait below names them.
-    if tenure.last_seen().is_some_and(|row| is_of(row, ended)) {
-        let _ = tenure.steal("its process on this machine has ended");
+    if let Some(from) = tenure.last_seen().filter(|row| is_of(row, ended)) {
+        // The nonce is of this tenure alone, and so is the row.
+        match lease::take_over_row(nonce, &tenure, from, REASON) {
+            Ok(row) => {
+                if let Some(trouble) = ledger.append(&[row]).await.trouble {
+                    return Err(trouble.into());
+                }
+            }
+            Err(error) => tracing::error!(%error, "that a lease is taken over cannot be told to the ledger"),
+        }
+        let _ = tenure.steal(REASON);
     }
     obtain(&mut tenure, ledger, ticks).await?;
     Ok(tenure)
 }
 
-/// The journal to which operations of other homes are brought.
-pub trait Adopts {
-    /// See [`store::Journal::adopt`].
-    ///
-    /// # Errors
-    /// As there.
-    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error>;
-}
-
-impl Adopts for store::Journal {
-    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error> {
-        Self::adopt(self, handover, now)
-    }
-}
-
-impl Adopts for CrashingJournal<store::Journal> {
-    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error> {
-        self.around("adopting the operation", |journal| journal.adopt(handover, now))
-    }
+/// What is known here of an operation of which the ledger must be asked first whether another home has gone on with it;
+/// none if it need not be, or is refused by name when it is taken up.
+///
+/// # Errors
+/// The store's.
+pub fn known_here(
+    journal: &store::Journal,
+    operation: OperationId,
+    now: Instant,
+) -> Result<Option<Here>, store::Error> {
+    let Some(record) = journal.record(operation, now)? else { return Ok(Some(Here::default())) };
+    let Some(plan) = record.plan.known().filter(|plan| needs_lease(plan) && !record.is_over) else {
+        return Ok(None);
+    };
+    let plan = Some(plan.clone());
+    Ok(match record.owner {
+        Some((_, Health::Alive)) => None,
+        Some((owner, _)) if owner.is_elsewhere() => Some(Here { plan, ended: None, is_ours: false }),
+        Some((owner, Health::Gone)) => Some(Here { plan, ended: Some(owner.session), is_ours: true }),
+        Some((_, Health::Us | Health::Hung)) | None => Some(Here { plan, ended: None, is_ours: true }),
+    })
 }
 
 /// Brings the journal to what was found. Where it comes from another home, who goes on and why is told to the ledger.
@@ -264,7 +329,7 @@ impl Adopts for CrashingJournal<store::Journal> {
 /// # Errors
 /// The store's: a process of this machine works on it, or another operation here excludes it.
 pub fn settle(
-    journal: &mut impl Adopts,
+    journal: &mut impl Journal,
     inquiry: &Inquiry,
     by: &Actor,
     reason: Option<&str>,
@@ -298,8 +363,8 @@ fn doubts(plan: &Plan, state: &State, from: &str) -> Vec<Event> {
         return Vec::new();
     }
     let is_open = |track: &Track| {
-        let never_asked = matches!(track.standing, Standing::Todo | Standing::Absent | Standing::NotDone { .. });
-        never_asked && track.doubts == 0
+        use engine::Standing::{Absent, NotDone, Todo};
+        matches!(track.standing, Todo | Absent | NotDone { .. }) && track.doubts == 0
     };
     let open = state.steps.iter().enumerate().filter(|(_, at)| is_open(&at.forward));
     let doubts: Vec<Event> = open

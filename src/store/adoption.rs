@@ -6,11 +6,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{ms, signed};
-use super::journal::{Health, Journal, collision, health, insert, owner};
+use super::journal::{Health, Journal, collision, elsewhere, health, insert, owner};
 use super::outbox::{self, OutboxRow};
 use super::{Error, failed};
 use crate::domain::Instant;
-use crate::domain::ulid::Ulid;
 use crate::operations::journal::Recorded;
 use crate::operations::plan::{OperationId, Plan};
 
@@ -42,7 +41,8 @@ pub struct Handover<'a> {
 
 impl Journal {
     /// Brings an operation to what the ledger has of it, unless it is here already. Afterwards it is in the hands of who had
-    /// it, whose process is not of this machine: whoever takes it next is told that name.
+    /// it, whose process is not of this machine: whoever takes it next is told that name. The rows tell the ledger so, and
+    /// are written with it: an operation is not brought here without them.
     ///
     /// # Errors
     /// [`Error::Held`] while a process of this machine works on it, [`Error::Collides`] when another operation here excludes
@@ -87,10 +87,11 @@ impl Journal {
         transaction.execute("DELETE FROM owners WHERE op_id = ?1", [&id]).map_err(&attempt)?;
         if !is_over {
             // No process of this machine: gone, as far as it is concerned.
-            let nobody = Ulid::new(0, 0).to_string();
+            let nobody = elsewhere().to_string();
             let sql = "INSERT INTO owners (op_id, session, who, taken_at, beat_at) VALUES (?1, ?2, ?3, ?4, ?4)";
             transaction.execute(sql, params![id, nobody, from, ms(now)]).map_err(&attempt)?;
         }
+        outbox::put(&transaction, rows, now).map_err(&attempt)?;
         transaction.commit().map_err(attempt)?;
         Ok(Adopted::Brought)
     }

@@ -103,6 +103,18 @@ pub struct Owner {
     pub beat_at: Instant,
 }
 
+/// The session that stands for all processes of other machines.
+pub(super) fn elsewhere() -> Ulid {
+    Ulid::new(0, 0)
+}
+
+impl Owner {
+    /// Whether it is no process of this machine.
+    pub fn is_elsewhere(&self) -> bool {
+        self.session == elsewhere()
+    }
+}
+
 /// How an owner is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -254,18 +266,24 @@ impl Journal {
         released.map(drop).map_err(failed("let go of the operation"))
     }
 
-    /// Gives a sign of life for all operations of this process, and tells which they are: one that is missing was taken
-    /// over while this process stood still.
+    /// Gives a sign of life for operations of this process, and tells which of them it has: one that is missing was taken
+    /// over while this process stood still. One that is its own and is not named, because it could not be let go of, falls
+    /// silent, so that another process can take it.
     ///
     /// # Errors
     /// The database's.
-    pub fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, Error> {
+    pub fn beat(&mut self, operations: &[OperationId], now: Instant) -> Result<Vec<OperationId>, Error> {
         let attempt = failed("give a sign of life");
-        let sql = "UPDATE owners SET beat_at = ?2 WHERE session = ?1 RETURNING op_id";
-        let mut statement = self.connection.prepare_cached(sql).map_err(&attempt)?;
-        let owned = statement.query_map(params![self.session.id.to_string(), ms(now)], |row| row.get::<_, String>(0));
-        let owned: Vec<String> = owned.and_then(Iterator::collect).map_err(attempt)?;
-        Ok(owned.iter().filter_map(|id| id.parse().ok()).collect())
+        let session = self.session.id.to_string();
+        let transaction = self.write("give a sign of life")?;
+        let mut owned = Vec::new();
+        for operation in operations {
+            let sql = "UPDATE owners SET beat_at = ?3 WHERE op_id = ?1 AND session = ?2";
+            let given = transaction.execute(sql, params![operation.to_string(), session, ms(now)]).map_err(&attempt)?;
+            owned.extend((given > 0).then_some(*operation));
+        }
+        transaction.commit().map_err(attempt)?;
+        Ok(owned)
     }
 
     /// One operation, if there is one of this id.

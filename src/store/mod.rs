@@ -22,7 +22,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 pub use adoption::{Adopted, Handover};
-pub use journal::{Health, Journal, Owner, Record};
+pub use journal::{HUNG_AFTER, Health, Journal, Owner, Record};
 pub use outbox::{OutboxRow, Waiting};
 pub use write::Written;
 

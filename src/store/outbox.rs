@@ -101,6 +101,16 @@ impl Journal {
         found.map(unsigned).map_err(failed("read what the ledger has"))
     }
 
+    /// Whether the ledger has all that this journal tells of an operation.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_delivered(&self, operation: OperationId) -> Result<bool, Error> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM outbox WHERE op_id = ?1 AND acknowledged_at IS NULL)";
+        let found = self.connection.query_row(sql, [operation.to_string()], |row| row.get(0));
+        found.map_err(failed("read what the ledger has"))
+    }
+
     /// How much waits for the ledger.
     ///
     /// # Errors

@@ -49,7 +49,8 @@ fn serve(listener: TcpListener, connections: usize) -> std::thread::JoinHandle<(
 
 async fn ask(url: &Url, trust: Trust) -> Result<u16, Fault> {
     let network = Network::new(trust, CONNECT_TIMEOUT, &BTreeMap::new()).expect("a network");
-    let request = Outgoing { method: Method::GET, url: url.clone(), headers: HeaderMap::new(), body: None };
+    let request =
+        Outgoing { method: Method::GET, url: url.clone(), headers: HeaderMap::new(), body: None, permit: None };
     network.exchange(request).await.map(|answer| answer.status.as_u16()).map_err(|broken| broken.fault)
 }
 

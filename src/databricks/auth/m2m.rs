@@ -106,7 +106,8 @@ pub(super) async fn grant(
         (header::ACCEPT, HeaderValue::from_static("application/json")),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
     ]);
-    let request = Outgoing { method: Method::POST, url: endpoint.clone(), headers, body: Some(Bytes::from(body)) };
+    let request =
+        Outgoing { method: Method::POST, url: endpoint.clone(), headers, body: Some(Bytes::from(body)), permit: None };
     let label = Label { lane, route: "/oidc/v1/token", attempt: 1 };
     let answer =
         exchanger.exchange(label, request, TIMEOUT).await.map_err(|broken| unreachable("token endpoint", &broken))?;
@@ -137,7 +138,7 @@ fn read_answer(answer: &Incoming) -> Result<Grant, AuthError> {
 
 async fn get(exchanger: &Exchanger, url: Url, route: &str, lane: Lane) -> Result<Incoming, AuthError> {
     let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-    let request = Outgoing { method: Method::GET, url, headers, body: None };
+    let request = Outgoing { method: Method::GET, url, headers, body: None, permit: None };
     let label = Label { lane, route, attempt: 1 };
     let answer =
         exchanger.exchange(label, request, TIMEOUT).await.map_err(|broken| unreachable("OAuth discovery", &broken))?;

@@ -234,3 +234,20 @@ async fn a_request_says_who_asks_and_the_answer_teaches_the_time() {
     assert_eq!(sent.headers[header::AUTHORIZATION], format!("Bearer {TOKEN}"));
     assert_eq!(world.records.lock().expect("whole")[0].lane, Lane::Look);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_may_no_longer_leave_is_withheld_however_far_it_has_come() {
+    let world = World::script(vec![me]);
+    let (one, begun) = (NonZeroU32::new(1).expect("not 0"), Instant::now());
+    let client = world.client_with(Credentials::token(SecretString::from(TOKEN)), Budget::new(one, one));
+    let permit =
+        Permit::new(move || if begun.elapsed() < Duration::from_secs(1) { Ok(()) } else { Err("too late".to_owned()) });
+    let client = client.in_lane(Lane::Act).under(permit);
+    client.me().await.expect("at once it may leave");
+    let error = client.me().await.expect_err("when its turn came it was too late");
+    assert_eq!((error.kind(), error.outcome(), error.message()), (&Kind::Withheld, Outcome::DidNotHappen, "too late"));
+    assert_eq!(world.sent().len(), 1);
+    let always = Permit::always();
+    assert_eq!(always.clone().and(Permit::new(|| Err("no".to_owned()))).check(), Err("no".to_owned()));
+    assert_eq!(always.clone().and(always).check(), Ok(()));
+}

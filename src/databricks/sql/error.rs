@@ -169,6 +169,7 @@ fn fault_of_request(error: &Error) -> Fault {
             | Class::InvalidState,
         )
         | Kind::NoTurn
+        | Kind::Withheld
         | Kind::Connect
         | Kind::TimedOut
         | Kind::Interrupted => Fault::Unavailable,

@@ -103,6 +103,11 @@ pub enum Lost {
         /// Who; none if it is free again.
         by: Option<String>,
     },
+    /// It is held in vain: another home has gone on with the operation.
+    GoneOn {
+        /// Who.
+        by: String,
+    },
 }
 
 /// What a tenure allows now.
@@ -209,6 +214,11 @@ impl Tenure {
     /// The operation.
     pub fn op_id(&self) -> &str {
         &self.op_id
+    }
+
+    /// What tells it from all others.
+    pub fn nonce(&self) -> &str {
+        &self.nonce
     }
 
     /// The row as it was last read.

@@ -41,7 +41,8 @@ pub enum Outcome {
     },
     /// A check: it does not, and what was found instead.
     Fails(String),
-    /// A check: what it is about is not there. A read may miss the newest, so that says little of what has just begun.
+    /// A check, or a look whether something has ended: what it is about is not there. A read may miss the newest, so that
+    /// says little of what has just begun.
     Gone(String),
     /// An act or a look: it happened, or it is there.
     Found(Evidence),
@@ -185,12 +186,7 @@ fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment:
         }
         (Effect::Check { step, direction: Direction::Undo, .. }, Outcome::Fails(why) | Outcome::Gone(why)) => {
             // What was to be taken back is over by itself.
-            let evidence = Evidence {
-                thing: Thing::State { state: "over".to_owned() },
-                certainty: Certainty::Inferred,
-                says: why.clone(),
-            };
-            vec![Event::Verified { step: *step, direction: Direction::Undo, evidence }]
+            vec![Event::Verified { step: *step, direction: Direction::Undo, evidence: over(why) }]
         }
         (Effect::Act { step, direction, attempt, .. }, Outcome::Found(evidence)) => {
             let (step, direction, attempt) = (*step, *direction, *attempt);
@@ -207,6 +203,16 @@ fn ended(plan: &Plan, state: &State, effect: &Effect, outcome: &Outcome, moment:
             });
             let (step, direction, attempt) = (*step, *direction, *attempt);
             vec![Event::NotDone { step, direction, attempt, why: why.clone(), retry_at }]
+        }
+        (Effect::Look { step, direction, purpose, .. }, Outcome::Gone(why)) => {
+            let is_young = match direction {
+                Direction::Do => is_within(plan, state.planned_at, moment),
+                Direction::Undo => is_young(plan, &state.steps[*step].forward, moment),
+            };
+            if is_young {
+                return Vec::new();
+            }
+            looked(plan, state, *step, *direction, *purpose, &Outcome::Found(over(why)))
         }
         (Effect::Look { step, direction, purpose, .. }, outcome) => {
             looked(plan, state, *step, *direction, *purpose, outcome)
@@ -299,8 +305,19 @@ fn follow_back(plan: &Plan, state: &State, moment: Moment) -> Vec<Event> {
 
 /// Whether what a step led to was learned so recently that a read may not know it yet.
 fn is_young(plan: &Plan, track: &Track, moment: Moment) -> bool {
+    is_within(plan, track.done_at, moment)
+}
+
+/// Whether less than the bound on late requests has passed since.
+fn is_within(plan: &Plan, since: Option<Instant>, moment: Moment) -> bool {
     let bound = TimeDelta::seconds(i64::from(plan.late_bound_s));
-    track.done_at.is_some_and(|at| moment.at < at + bound)
+    since.is_some_and(|at| moment.at < at + bound)
+}
+
+/// That something has ended, by what was seen instead of it.
+fn over(why: &str) -> Evidence {
+    let thing = Thing::State { state: "over".to_owned() };
+    Evidence { thing, certainty: Certainty::Inferred, says: why.to_owned() }
 }
 
 /// A step cannot go ahead. It ends if no other has happened or may yet, and waits for a person else.

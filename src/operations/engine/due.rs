@@ -64,7 +64,8 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Whether it may ask the platform for something: an act, and a look by token, which gives the order again.
+    /// Whether it may make something happen: an act, and the look that gives an order again by its token, which starts what
+    /// it asks for if the first order never arrived.
     pub fn asks(&self) -> bool {
         match self {
             Self::Act { .. } => true,

@@ -21,7 +21,7 @@ fn ending(plan: &Plan) -> String {
 
 pub(super) fn ambiguous(plan: &Plan, step: usize) -> Vec<String> {
     vec![
-        format!("Look at {}: {} may have happened more than once.", place(plan), step_words(plan, step)),
+        format!("Look at {}: {} may have happened, perhaps more than once.", place(plan), step_words(plan, step)),
         "Compare the times with the operation's journal, and end by hand what should not run.".to_owned(),
         format!("If only one is left, let it look again: `lakeshift operations resume {}`.", plan.id),
         ending(plan),

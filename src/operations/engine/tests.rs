@@ -12,6 +12,7 @@ use crate::operations::journal::{Certainty, Event, Recorded, Thing};
 use crate::operations::step::Condition;
 use crate::operations::{cancel, pipeline, repair, run_now};
 
+mod gone;
 mod model;
 mod waves;
 

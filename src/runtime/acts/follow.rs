@@ -3,130 +3,14 @@
 use std::sync::Arc;
 
 use super::Shop;
-use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
+use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView, Trouble};
 use crate::domain::Instant;
-use crate::domain::proof::Proof;
-use crate::operations::plan::OperationId;
-use crate::operations::planning::InHand;
-use crate::runtime::delivery::{DeliveryState, Outbox};
-use crate::runtime::operator::{CrashingJournal, Journal, Operator};
-use crate::store::{self, Health, OutboxRow, Record, Waiting};
+use crate::runtime::delivery::DeliveryState;
+use crate::runtime::operator::{Journal, Operator};
+use crate::store::{self, Health, Record};
 
 /// How many operations that are over are shown besides all that are not.
 const KEPT: usize = 200;
-
-/// The journal, as far as it is read for the screen.
-pub trait Book {
-    /// What changes with every commit of another process.
-    ///
-    /// # Errors
-    /// The store's.
-    fn version(&self) -> Result<i64, store::Error>;
-    /// The newest operations, newest first.
-    ///
-    /// # Errors
-    /// The store's.
-    fn newest(&self, limit: usize, now: Instant) -> Result<Vec<Record>, store::Error>;
-    /// All that are not over, oldest first.
-    ///
-    /// # Errors
-    /// The store's.
-    fn unfinished(&self, now: Instant) -> Result<Vec<Record>, store::Error>;
-    /// What is not over, as planning needs it.
-    ///
-    /// # Errors
-    /// The store's.
-    fn in_hand(&self) -> Result<Vec<InHand>, store::Error>;
-    /// Up to which entry the shared ledger has everything.
-    ///
-    /// # Errors
-    /// The store's.
-    fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error>;
-    /// What was proven on this machine.
-    ///
-    /// # Errors
-    /// The store's.
-    fn proofs(&self) -> Result<Vec<Proof>, store::Error>;
-    /// How much waits for the ledger.
-    ///
-    /// # Errors
-    /// The store's.
-    fn waits(&self) -> Result<Waiting, store::Error>;
-}
-
-impl Book for store::Journal {
-    fn version(&self) -> Result<i64, store::Error> {
-        Self::version(self)
-    }
-
-    fn newest(&self, limit: usize, now: Instant) -> Result<Vec<Record>, store::Error> {
-        Self::newest(self, limit, now)
-    }
-
-    fn unfinished(&self, now: Instant) -> Result<Vec<Record>, store::Error> {
-        Self::unfinished(self, now)
-    }
-
-    fn in_hand(&self) -> Result<Vec<InHand>, store::Error> {
-        Self::in_hand(self)
-    }
-
-    fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error> {
-        Self::acknowledged(self, operation)
-    }
-
-    fn proofs(&self) -> Result<Vec<Proof>, store::Error> {
-        Self::proofs(self)
-    }
-
-    fn waits(&self) -> Result<Waiting, store::Error> {
-        Self::waiting(self)
-    }
-}
-
-impl<J: Book> Book for CrashingJournal<J> {
-    fn version(&self) -> Result<i64, store::Error> {
-        self.inner().version()
-    }
-
-    fn newest(&self, limit: usize, now: Instant) -> Result<Vec<Record>, store::Error> {
-        self.inner().newest(limit, now)
-    }
-
-    fn unfinished(&self, now: Instant) -> Result<Vec<Record>, store::Error> {
-        self.inner().unfinished(now)
-    }
-
-    fn in_hand(&self) -> Result<Vec<InHand>, store::Error> {
-        self.inner().in_hand()
-    }
-
-    fn acknowledged_of(&self, operation: OperationId) -> Result<u64, store::Error> {
-        self.inner().acknowledged_of(operation)
-    }
-
-    fn proofs(&self) -> Result<Vec<Proof>, store::Error> {
-        self.inner().proofs()
-    }
-
-    fn waits(&self) -> Result<Waiting, store::Error> {
-        self.inner().waits()
-    }
-}
-
-impl<J: Outbox> Outbox for CrashingJournal<J> {
-    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error> {
-        self.inner().pending(limit)
-    }
-
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
-        self.inner_mut().acknowledge(ids, now)
-    }
-
-    fn waiting(&self) -> Result<Waiting, store::Error> {
-        Outbox::waiting(self.inner())
-    }
-}
 
 /// What was told last.
 pub(super) struct Told {
@@ -146,7 +30,7 @@ pub(super) struct LedgerNow<'a> {
 }
 
 /// How all operations stand, if that differs from what was told last.
-pub(super) fn snapshot<J: Book + Journal>(
+pub(super) fn snapshot<J: Journal>(
     operator: &Operator<J>,
     told: &mut Option<Told>,
     moved: bool,
@@ -154,7 +38,7 @@ pub(super) fn snapshot<J: Book + Journal>(
     shop: &Shop,
     now: Instant,
 ) -> Result<Option<OperationsSnapshot>, store::Error> {
-    let journal = operator.journal();
+    let journal = operator.journal().store();
     let version = journal.version()?;
     if let Some(told) = told
         && !moved
@@ -170,8 +54,8 @@ pub(super) fn snapshot<J: Book + Journal>(
     let others = records.iter().any(|record| {
         matches!(record.owner, Some((_, Health::Alive | Health::Hung | Health::Gone))) && !record.is_over
     });
-    let operations: Result<Vec<_>, _> = records.into_iter().map(|record| view(journal, record)).collect();
-    let waiting = journal.waits()?;
+    let operations: Result<Vec<_>, _> = records.into_iter().map(|record| view(operator, record)).collect();
+    let waiting = journal.waiting()?;
     let ledger = LedgerStanding {
         configured: ledger.delivery.is_some() || ledger.no_ledger.is_some(),
         waiting: waiting.rows,
@@ -187,8 +71,12 @@ pub(super) fn snapshot<J: Book + Journal>(
     Ok(is_news.then_some(snapshot))
 }
 
-fn view(journal: &impl Book, record: Record) -> Result<Arc<OperationRecord>, store::Error> {
-    let acknowledged = journal.acknowledged_of(record.id)?;
+fn view<J: Journal>(operator: &Operator<J>, record: Record) -> Result<Arc<OperationRecord>, store::Error> {
+    let acknowledged = operator.journal().store().acknowledged(record.id)?;
+    let trouble = operator.view(record.id).and_then(|view| {
+        let (why, retry_at) = (crate::domain::text::line(view.trouble?), view.retry_at);
+        Some(Trouble { why, retry_at })
+    });
     let owner = record.owner.map(|(owner, health)| OwnerView {
         who: owner.who,
         since: owner.taken_at,
@@ -200,5 +88,5 @@ fn view(journal: &impl Book, record: Record) -> Result<Arc<OperationRecord>, sto
         },
     });
     let read = OperationRecord::new(record.id, record.plan, record.digest, record.journal);
-    Ok(Arc::new(OperationRecord { acknowledged, owner, is_over: record.is_over, ..read }))
+    Ok(Arc::new(OperationRecord { acknowledged, owner, trouble, is_over: record.is_over, ..read }))
 }

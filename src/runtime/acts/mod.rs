@@ -19,7 +19,6 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-pub use self::follow::Book;
 pub use self::prepare::Shop;
 use crate::app::act::{Answer, Ask, Order, Steer};
 use crate::app::record::RecordPage;
@@ -28,14 +27,12 @@ use crate::domain::clock::Clock;
 use crate::operations::engine::Request;
 use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
-use crate::runtime::captain::needs_lease;
+use crate::runtime::captain::{Course, needs_lease};
 use crate::runtime::courier::Courier;
-use crate::runtime::delivery::Outbox;
 use crate::runtime::entropy::SystemIds;
 use crate::runtime::ledger::Warehouse;
-use crate::runtime::operator::{self, Journal, Operator};
-use crate::runtime::takeover::{self, Adopts, Here, Inquiry, NotTaken};
-use crate::store::Health;
+use crate::runtime::operator::{self, Happened, Journal, Operator};
+use crate::runtime::takeover::{self, Here, Inquiry, NotTaken};
 
 /// Orders that may wait: a person gives one at a time.
 const WAITING: usize = 64;
@@ -76,7 +73,7 @@ pub struct Parts<J> {
 
 impl Acts {
     /// Starts the task. Needs a tokio runtime.
-    pub fn start<J: Book + Journal + Outbox + Adopts + Send + 'static>(parts: Parts<J>) -> Self {
+    pub fn start<J: Journal + Send + 'static>(parts: Parts<J>) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
         let tasks = TaskTracker::new();
         let Parts { operator, shop, courier, no_ledger, actor, clock, out } = parts;
@@ -134,12 +131,12 @@ struct Asked {
     inquiry: Result<Inquiry, NotTaken>,
 }
 
-impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
+impl<J: Journal> Hands<J> {
     async fn work(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let (idle, now) = (self.operator.is_idle(), self.clock.now());
+            let (holds, now) = (!self.operator.in_hand().is_empty(), self.clock.now());
             self.courier.start(&self.operator, now);
             tokio::select! {
                 biased;
@@ -153,15 +150,13 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
                 Some(read) = self.reading.next(), if !self.reading.is_empty() => self.say(Fact::RecordRead(read)).await,
                 Some(asked) = self.asking.next(), if !self.asking.is_empty() => self.answered(asked).await,
                 came = self.courier.next(now) => {
-                    for happened in self.courier.take(came, &mut self.operator, self.clock.now()) {
-                        if let operator::Happened::Lost { operation, why } = happened {
-                            self.say(Fact::OrderFailed { operation, why: format!("it was let go: {why}") }).await;
-                        }
-                    }
+                    let happened = self.courier.take(came, &mut self.operator, self.clock.now());
+                    self.hear(happened).await;
                     self.tell(true).await;
                 }
-                happened = self.operator.step(), if !idle => {
-                    drop(happened);
+                // Also where nothing goes on by itself: signs of life are given for all that is in hand.
+                happened = self.operator.step(), if holds => {
+                    self.hear(happened).await;
                     self.tell(true).await;
                 }
                 _ = look.tick() => self.tell(false).await,
@@ -181,7 +176,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
 
     async fn prepare(&mut self, ask: Ask) {
         let number = ask.number;
-        let journal = self.operator.journal();
+        let journal = self.operator.journal().store();
         match journal.in_hand().and_then(|in_hand| Ok((in_hand, self.shop.off(&journal.proofs()?)))) {
             Ok((in_hand, off)) => {
                 let shop = Arc::clone(&self.shop);
@@ -201,7 +196,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
                 read.map(Arc::new).map_err(|trouble| trouble.message)
             })),
             None => {
-                let why = self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned());
+                let why = self.without_ledger();
                 self.say(Fact::RecordRead(Err(why))).await;
             }
         }
@@ -209,6 +204,10 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
 
     async fn begin(&mut self, plan: Plan, how: &str) {
         let operation = plan.id;
+        if needs_lease(&plan) && self.courier.ledger().is_none() {
+            let why = format!("nothing was done: the ledger must have it first, and {}", self.without_ledger());
+            return self.say(Fact::OrderFailed { operation, why }).await;
+        }
         match self.operator.begin(plan, Some(how)) {
             Ok(_) => self.tell(true).await,
             Err(error) => self.fail(operation, &error).await,
@@ -216,66 +215,56 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
     }
 
     async fn steer(&mut self, operation: OperationId, steer: Steer, reason: Option<String>) {
-        match self.here(operation) {
+        if self.operator.view(operation).is_some() {
+            return self.steer_now(operation, steer, reason).await;
+        }
+        match takeover::known_here(self.operator.journal().store(), operation, self.clock.now()) {
             Ok(Some(here)) => self.ask_ledger(operation, steer, reason, here).await,
             Ok(None) => self.steer_now(operation, steer, reason).await,
-            Err(error) => self.fail(operation, &error).await,
+            Err(error) => self.fail(operation, &error.into()).await,
         }
     }
 
     async fn steer_now(&mut self, operation: OperationId, steer: Steer, reason: Option<String>) {
-        if let Err(error) = self.steered(operation, steer, reason) {
-            self.fail(operation, &error).await;
+        match self.steered(operation, steer, reason) {
+            Ok(happened) => self.hear(happened).await,
+            Err(error) => self.fail(operation, &error).await,
         }
         self.tell(true).await;
     }
 
-    /// What is known here of an operation of which the ledger must be asked first; none if it need not be.
-    fn here(&self, operation: OperationId) -> Result<Option<Here>, operator::Error> {
-        if self.operator.view(operation).is_some() {
-            return Ok(None);
-        }
-        let Some(record) = self.operator.journal().record(operation, self.clock.now())? else {
-            return Ok(Some(Here::default()));
-        };
-        let Some(plan) = record.plan.known().filter(|plan| needs_lease(plan) && !record.is_over) else {
-            return Ok(None);
-        };
-        let ended = match record.owner {
-            // Refused by name when it is taken up.
-            Some((_, Health::Alive)) => return Ok(None),
-            Some((owner, Health::Gone)) => Some(owner.session),
-            _ => None,
-        };
-        Ok(Some(Here { plan: Some(plan.clone()), ended }))
-    }
-
     async fn ask_ledger(&mut self, operation: OperationId, steer: Steer, reason: Option<String>, here: Here) {
-        let proofs = self.operator.journal().proofs().unwrap_or_default();
+        let proofs = self.operator.journal().store().proofs().unwrap_or_default();
         let off = self.shop.off(&proofs).into_iter().find(|off| off.feature.carries_production());
         if let Some(off) = off.filter(|_| steer == Steer::Resume) {
             return self.say(Fact::OrderFailed { operation, why: off.to_string() }).await;
         }
-        let ledger = self.courier.ledger().cloned();
-        let (Some(ledger), Some(captain)) = (ledger, self.courier.captain()) else {
-            let why = self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned());
-            let why = format!("another home may have gone on with it, and {why}");
-            return self.say(Fact::OrderFailed { operation, why }).await;
-        };
-        let (ticks, nonce) = (captain.ticks(), captain.nonce());
-        self.asking.push(Box::pin(async move {
-            let inquiry = takeover::inquire(&ledger, &ticks, operation, &nonce, here).await;
-            Asked { operation, steer, reason, inquiry }
-        }));
+        let course = if steer == Steer::Abort { Course::Back } else { Course::Ahead };
+        let is_ours = here.is_ours;
+        match self.courier.inquire(operation, here, course) {
+            Some(asked) => self.asking.push(Box::pin(async move {
+                let inquiry = asked.await;
+                Asked { operation, steer, reason, inquiry }
+            })),
+            // Taking back never waits.
+            None if course == Course::Back && is_ours => self.steer_now(operation, steer, reason).await,
+            None => {
+                let why = self.without_ledger();
+                let why = format!("another home may have gone on with it, and {why}");
+                self.say(Fact::OrderFailed { operation, why }).await;
+            }
+        }
+    }
+
+    fn without_ledger(&self) -> String {
+        self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned())
     }
 
     async fn answered(&mut self, asked: Asked) {
         let Asked { operation, steer, reason, inquiry } = asked;
         let now = self.clock.now();
         let settled = inquiry.and_then(|mut inquiry| {
-            if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
-                captain.has(operation, tenure);
-            }
+            self.courier.holds(operation, &mut inquiry)?;
             let (journal, ids) = (self.operator.journal_mut(), &mut SystemIds::default());
             takeover::settle(journal, &inquiry, &self.actor, reason.as_deref(), ids, now)
         });
@@ -285,16 +274,33 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
         }
     }
 
-    fn steered(&mut self, operation: OperationId, steer: Steer, reason: Option<String>) -> Result<(), operator::Error> {
+    fn steered(
+        &mut self,
+        operation: OperationId,
+        steer: Steer,
+        reason: Option<String>,
+    ) -> Result<Vec<Happened>, operator::Error> {
         // Whatever is asked of it, it must be in these hands first; a working owner elsewhere is named and refused.
-        self.operator.take_up(operation)?;
+        let mut happened = self.operator.take_up(operation)?;
         let request = match steer {
             Steer::Abort => Request::Abort { reason },
             Steer::Pause => Request::Pause,
             Steer::Resume => Request::Unpause,
             Steer::Close => Request::Close { reason: reason.unwrap_or_default() },
         };
-        self.operator.ask(operation, request).map(drop)
+        if self.operator.view(operation).is_some() {
+            happened.extend(self.operator.ask(operation, request)?);
+        }
+        Ok(happened)
+    }
+
+    /// Tells the person which operations are no longer driven here.
+    async fn hear(&mut self, happened: Vec<Happened>) {
+        for happened in happened {
+            if let Happened::Lost { operation, why } = happened {
+                self.say(Fact::OrderFailed { operation, why: format!("it was let go: {why}") }).await;
+            }
+        }
     }
 
     async fn fail(&mut self, operation: OperationId, error: &operator::Error) {
@@ -339,6 +345,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
             }
         }
         // What the ledger does not take in time stays in the outbox, and a lease ends by itself.
+        self.courier.hurry();
         let parted = async {
             self.courier.start(&self.operator, self.clock.now());
             while self.courier.is_leaving() || self.courier.is_sending() {

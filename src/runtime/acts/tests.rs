@@ -8,6 +8,7 @@ use futures::future::FutureExt;
 use super::*;
 use crate::app::act::Wish;
 use crate::app::operations::{OperationsSnapshot, OwnerHealth};
+use crate::databricks::transport::Permit;
 use crate::domain::Instant;
 use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ulid::Ulid;
@@ -43,7 +44,7 @@ impl World for Works {
         Ok(())
     }
 
-    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
+    fn perform(&self, plan: &Plan, effect: &Effect, _: Permit) -> BoxFuture<'static, Outcome> {
         let thing = Thing::Run { run: crate::domain::ids::RunId(900) };
         let found = Outcome::Found(Evidence { thing, certainty: Certainty::Answered, says: "run 900".to_owned() });
         match effect {

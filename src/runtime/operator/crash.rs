@@ -1,121 +1,107 @@
 //! Crash points, for tests alone: places before and after every journal write and every request, counted through the life
 //! of the process. At the one that `LAKESHIFT_TEST_CRASH_POINT` names, the process says so on standard error and stands
-//! still until it is killed from outside, with kill -9, as a real crash would end it.
+//! still: until it is killed from outside, with kill -9, as a real crash would end it, or until it reads a line on standard
+//! input, with which it goes on.
+//!
+//! `7` is the seventh point of all, `2@after writing intended` the second of this place, and `list` names all points that
+//! are passed and stops at none.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::ports::Journal;
+use super::ports::{Journal, Write};
 use crate::config::environment::CRASH_POINT;
 use crate::databricks::transport::{Broken, Incoming, Outgoing, Transport};
-use crate::domain::Instant;
 use crate::operations::journal::Recorded;
-use crate::operations::plan::{OperationId, Plan};
-use crate::store::{self, OutboxRow, Record};
+use crate::store;
 
-/// Points passed so far, by the whole process: it has one life.
+/// Points passed so far that count, by the whole process: it has one life.
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
-/// The point at which the process is to stand still; none outside of tests.
-fn wanted(environment: &BTreeMap<String, String>) -> Option<u64> {
-    environment.get(CRASH_POINT)?.parse().ok()
+/// Where the process is to stand still.
+#[derive(Clone, Debug)]
+struct Wanted {
+    /// The how manieth point; none to name them all.
+    nth: Option<u64>,
+    /// Of those with this name; none is of all.
+    place: Option<String>,
 }
 
-fn pass(wanted: Option<u64>, place: &str) {
-    let Some(wanted) = wanted else { return };
+/// The point at which the process is to stand still; none outside of tests.
+fn wanted(environment: &BTreeMap<String, String>) -> Option<Wanted> {
+    let text = environment.get(CRASH_POINT)?;
+    let (nth, place) = text.split_once('@').map_or((text.as_str(), None), |(nth, place)| (nth, Some(place.to_owned())));
+    let nth = nth.parse().ok();
+    (nth.is_some() || text == "list").then_some(Wanted { nth, place })
+}
+
+fn pass(wanted: Option<&Wanted>, place: &str) {
+    let Some(wanted) = wanted.filter(|wanted| wanted.place.as_deref().is_none_or(|wanted| wanted == place)) else {
+        return;
+    };
     let point = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
-    if point == wanted {
-        let mut err = std::io::stderr().lock();
-        let _ = writeln!(err, "crash point {point}: {place}");
-        let _ = err.flush();
-        drop(err);
-        loop {
+    if wanted.nth.is_some_and(|nth| nth != point) {
+        return;
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "crash point {point}: {place}");
+    let _ = err.flush();
+    drop(err);
+    if wanted.nth.is_some() {
+        let mut line = String::new();
+        while !std::io::stdin().read_line(&mut line).is_ok_and(|read| read > 0) {
             std::thread::park();
         }
     }
 }
 
 /// A journal with a crash point before and after each write.
-pub struct CrashingJournal<J> {
-    inner: J,
-    wanted: Option<u64>,
+pub struct CrashingJournal {
+    inner: store::Journal,
+    wanted: Option<Wanted>,
 }
 
-impl<J> CrashingJournal<J> {
+impl CrashingJournal {
     /// Without the variable it is the journal itself.
-    pub fn new(inner: J, environment: &BTreeMap<String, String>) -> Self {
+    pub fn new(inner: store::Journal, environment: &BTreeMap<String, String>) -> Self {
         Self { inner, wanted: wanted(environment) }
     }
+}
 
-    /// The journal itself.
-    pub fn inner(&self) -> &J {
+impl Journal for CrashingJournal {
+    fn store(&self) -> &store::Journal {
         &self.inner
     }
 
-    /// The journal itself.
-    pub fn inner_mut(&mut self) -> &mut J {
-        &mut self.inner
-    }
-
-    /// A write of the journal, with a crash point before and after it.
-    pub fn around<T>(&mut self, what: &str, write: impl FnOnce(&mut J) -> T) -> T {
-        pass(self.wanted, &format!("before {what}"));
+    fn write<T>(
+        &mut self,
+        what: Write<'_>,
+        write: impl FnOnce(&mut store::Journal) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error> {
+        let Some(wanted) = &self.wanted else { return write(&mut self.inner) };
+        let name = name(what);
+        pass(Some(wanted), &format!("before {name}"));
         let written = write(&mut self.inner);
-        pass(self.wanted, &format!("after {what}"));
+        pass(Some(wanted), &format!("after {name}"));
         written
     }
 }
 
-fn names(entries: &[Recorded]) -> String {
-    let names: Vec<&str> = entries.iter().map(|entry| entry.event.name()).collect();
-    format!("writing {}", names.join(", "))
-}
-
-impl<J: Journal> Journal for CrashingJournal<J> {
-    fn begin(
-        &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        rows: &[OutboxRow],
-        now: Instant,
-    ) -> Result<(), store::Error> {
-        self.around(&names(entries), |journal| journal.begin(plan, entries, rows, now))
-    }
-
-    fn append(
-        &mut self,
-        operation: OperationId,
-        after: u64,
-        entries: &[Recorded],
-        rows: &[OutboxRow],
-        is_over: bool,
-        now: Instant,
-    ) -> Result<(), store::Error> {
-        self.around(&names(entries), |journal| journal.append(operation, after, entries, rows, is_over, now))
-    }
-
-    fn take(&mut self, operation: OperationId, now: Instant) -> Result<Option<String>, store::Error> {
-        self.around("taking the operation", |journal| journal.take(operation, now))
-    }
-
-    fn release(&mut self, operation: OperationId) -> Result<(), store::Error> {
-        self.around("letting go", |journal| journal.release(operation))
-    }
-
-    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error> {
-        self.inner.beat(now)
-    }
-
-    fn record(&self, operation: OperationId, now: Instant) -> Result<Option<Record>, store::Error> {
-        self.inner.record(operation, now)
-    }
-
-    fn acknowledged(&self, operation: OperationId) -> Result<u64, store::Error> {
-        self.inner.acknowledged(operation)
+fn name(what: Write<'_>) -> String {
+    match what {
+        Write::Entries(entries) => {
+            let names: Vec<&str> = entries.iter().map(|entry: &Recorded| entry.event.name()).collect();
+            format!("writing {}", names.join(", "))
+        }
+        Write::Take(_) => "taking the operation".to_owned(),
+        Write::Release(_) => "letting go".to_owned(),
+        Write::Beat => "a sign of life".to_owned(),
+        Write::Acknowledge => "noting what the ledger has".to_owned(),
+        Write::Adopt(_) => "adopting the operation".to_owned(),
     }
 }
 
@@ -129,16 +115,16 @@ pub fn guarded(transport: Arc<dyn Transport>, environment: &BTreeMap<String, Str
 
 struct CrashingTransport {
     inner: Arc<dyn Transport>,
-    wanted: Option<u64>,
+    wanted: Option<Wanted>,
 }
 
 impl Transport for CrashingTransport {
     fn exchange(&self, request: Outgoing) -> BoxFuture<'_, Result<Incoming, Broken>> {
         let what = format!("{} {}", request.method, request.url.path());
         async move {
-            pass(self.wanted, &format!("before {what}"));
+            pass(self.wanted.as_ref(), &format!("before {what}"));
             let answer = self.inner.exchange(request).await;
-            pass(self.wanted, &format!("after {what}"));
+            pass(self.wanted.as_ref(), &format!("after {what}"));
             answer
         }
         .boxed()

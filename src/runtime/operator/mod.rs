@@ -6,13 +6,18 @@
 //! - An act starts only after its intent was appended, and never twice within a process.
 //! - When an append fails, the operation leaves this process's hands at once: nothing further is asked, and whoever takes it
 //!   up next begins with what is in the journal.
-//! - While it owns operations it gives signs of life, so that others can tell whether it works. Each tells it in turn what
-//!   it still owns: of what was taken over while it stood still, nothing goes on.
+//! - While it owns operations it gives signs of life, so that others can tell whether it works; those of which nothing goes
+//!   on by itself included. Each tells it in turn what it still owns: of what was taken over while it stood still, nothing
+//!   goes on. Nothing is sent on a proof of ownership that is old (`owned.rs`).
 //!
-//! Waits of the engine are measured in steady time (`steady.rs`): a clock that is set, ahead or back, neither settles a
-//! doubt early nor holds an operation up.
+//! Entries bear the time of day. What the engine waits for is measured in steady time (`steady.rs`): a clock that is set,
+//! ahead or back, neither settles a doubt early nor holds an operation up.
 
 mod crash;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod hand;
+mod owned;
 mod pace;
 mod ports;
 mod steady;
@@ -26,21 +31,20 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::StreamExt;
-use futures::future::{AbortHandle, BoxFuture, FutureExt, abortable};
+use futures::future::{BoxFuture, FutureExt, abortable};
 use futures::stream::FuturesUnordered;
 
 pub use crash::{CrashingJournal, guarded};
-use pace::Pace;
-pub use ports::{Journal, RowsOf, World, no_rows};
+use hand::{Flight, Hand};
+use owned::Seen;
+pub use ports::{Journal, RowsOf, World, Write, no_rows};
 use steady::Steady;
 pub use world::Workspaces;
 
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::ulid::Ulid;
-use crate::operations::engine::{
-    Effect, Input, Moment, Outcome, Phase, Request, State, apply, decide, due, fold, phase,
-};
+use crate::operations::engine::{Effect, Input, Outcome, Phase, Request, State, decide, due, phase};
 use crate::operations::journal::{Actor, Event, Recorded};
 use crate::operations::plan::{OperationId, Plan, Stored};
 use crate::operations::planning::whole_ms;
@@ -116,8 +120,10 @@ pub struct View<'a> {
     pub phase: Phase,
     /// The entry with which it came into these hands.
     pub taken_by: Ulid,
-    /// Why it does not get on at present, if it does not.
+    /// Why it cannot be looked at at present, if it cannot.
     pub trouble: Option<&'a str>,
+    /// When it is looked again, in local time; none while it is not waited for that.
+    pub retry_at: Option<Instant>,
 }
 
 /// What an operator is made of.
@@ -145,51 +151,11 @@ pub struct Operator<J> {
     beat_at: Option<Instant>,
 }
 
-/// An operation in hand.
-struct Hand {
-    plan: Plan,
-    state: State,
-    /// The entry with which it came into these hands.
-    taken_by: Ulid,
-    flights: Vec<Flight>,
-    pace: Pace,
-    acknowledged: u64,
-    trouble: Option<String>,
-}
-
-/// An effect that was started. It goes on only while its operation is in hand: what is dropped here asks nothing further.
-struct Flight {
-    effect: Effect,
-    has_landed: bool,
-    handle: AbortHandle,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.handle.abort();
-    }
-}
-
 /// An effect that ended.
 struct Landed {
     operation: OperationId,
     effect: Effect,
     outcome: Outcome,
-}
-
-impl Hand {
-    fn new(plan: Plan, state: State, taken_by: Ulid) -> Self {
-        Self { plan, state, taken_by, flights: Vec::new(), pace: Pace::default(), acknowledged: 0, trouble: None }
-    }
-
-    fn moment(&self, at: Instant) -> Moment {
-        Moment { at, acknowledged: self.acknowledged }
-    }
-
-    fn waits_for_ledger(&self) -> bool {
-        let newest = self.state.steps.iter().map(|at| at.forward.intended_seq.max(at.back.intended_seq)).max();
-        self.plan.tier.waits_for_ledger() && newest.is_some_and(|newest| self.acknowledged < newest)
-    }
 }
 
 impl<J: Journal> Operator<J> {
@@ -220,15 +186,12 @@ impl<J: Journal> Operator<J> {
         let digest = plan.digest().map_err(store::Error::Plan)?;
         let mut events = vec![Event::Planned { digest }];
         events.extend(approved_how.map(|how| Event::Approved { how: how.to_owned() }));
-        let mut state = State::new(&plan);
-        let entries = self.entries(&plan, state.seq, events);
-        for entry in &entries {
-            apply(&mut state, entry);
-        }
+        let entries = self.entries(&plan, 0, events);
         let taken_by = entries.first().map_or(plan.id.0, |entry| entry.event_id);
         let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry, taken_by)).collect();
+        let seen = self.seen();
         self.parts.journal.begin(&plan, &entries, &rows, self.parts.clock.now())?;
-        self.hands.insert(plan.id, Hand::new(plan, state, taken_by));
+        self.hold(plan, &entries, seen);
         Ok(entries)
     }
 
@@ -254,17 +217,36 @@ impl<J: Journal> Operator<J> {
             return Err(Error::Over(operation));
         }
         self.set_time();
+        let seen = self.seen();
         let from = self.parts.journal.take(operation, now)?;
         // Between the first look and the taking its owner may have gone on, or ended it.
-        let record = self.parts.journal.record(operation, now)?.ok_or(Error::Missing(operation))?;
-        let state = fold(&plan, &record.journal);
-        if state.is_over() {
-            return Err(Error::Over(operation));
+        match self.parts.journal.record(operation, now) {
+            Ok(Some(record)) if !record.is_over => self.hold(plan, &record.journal, seen),
+            read => {
+                self.let_go(operation);
+                return Err(read.map_or_else(Error::from, |_| Error::Over(operation)));
+            }
         }
-        // Until the entry that says so is written, it is in the hands of whoever wrote the first.
-        let taken_by = record.journal.first().map_or(operation.0, |entry| entry.event_id);
-        self.hands.insert(operation, Hand::new(plan, state, taken_by));
         Ok(self.tell(operation, &Input::TakenUp { from }))
+    }
+
+    fn hold(&mut self, plan: Plan, journal: &[Recorded], seen: Seen) {
+        let (id, now) = (plan.id, whole_ms(self.time.now()));
+        self.hands.insert(id, Hand::new(plan, journal, now, Arc::clone(&self.parts.clock), seen));
+    }
+
+    /// The present by both clocks: what a write proves, it proves for when it began.
+    fn seen(&self) -> Seen {
+        Seen::now(self.parts.clock.as_ref())
+    }
+
+    /// Lets go of what this process cannot go on with. If not even that can be written down, it falls silent, and counts as
+    /// hung before long.
+    fn let_go(&mut self, operation: OperationId) {
+        self.hands.remove(&operation);
+        if let Err(error) = self.parts.journal.release(operation) {
+            tracing::warn!(%operation, %error, "the operation could not be let go");
+        }
     }
 
     /// Passes on what a person asks of an operation in hand. Nothing may come of it: what is over cannot be paused.
@@ -290,13 +272,15 @@ impl<J: Journal> Operator<J> {
     /// An operation in hand. One that is over stays until it is released.
     pub fn view(&self, operation: OperationId) -> Option<View<'_>> {
         let hand = self.hands.get(&operation)?;
-        let moment = hand.moment(self.time.now());
+        let now = self.time.now();
+        let retry_at = hand.trouble.as_ref().and_then(|(effect, _)| hand.pace.not_before(effect));
         Some(View {
             plan: &hand.plan,
             state: &hand.state,
-            phase: phase(&hand.plan, &hand.state, moment),
+            phase: phase(&hand.plan, &hand.steady, hand.moment(now)),
             taken_by: hand.taken_by,
-            trouble: hand.trouble.as_deref(),
+            trouble: hand.trouble.as_ref().map(|(_, why)| why.as_str()),
+            retry_at: retry_at.map(|at| self.parts.clock.now() + (at - now)),
         })
     }
 
@@ -313,14 +297,16 @@ impl<J: Journal> Operator<J> {
 
     /// Whether nothing will happen by itself: everything in hand is over or waits for a person.
     pub fn is_idle(&self) -> bool {
-        self.flights.is_empty() && self.wakes_at().is_none()
+        self.flights.is_empty() && self.goes_on_at().is_none()
     }
 
     /// Starts what is due and gives a sign of life, without waiting.
     pub fn advance(&mut self) -> Vec<Happened> {
         let now = self.time.now();
         let mut happened = Vec::new();
-        if !self.hands.is_empty() && self.beat_at.is_none_or(|at| at <= now) {
+        let mut held = self.hands.values().filter(|hand| !hand.state.is_over()).peekable();
+        let is_due = self.beat_at.is_none_or(|at| at <= now);
+        if held.peek().is_some() && (is_due || held.any(|hand| !hand.owned.is_fresh())) {
             self.beat_at = Some(now + BEAT);
             happened.extend(self.beat());
         }
@@ -334,7 +320,7 @@ impl<J: Journal> Operator<J> {
 
     /// Goes on until something has happened, and gives it. May be dropped at any time: nothing is lost by it.
     ///
-    /// With [`Operator::is_idle`] it waits for ever.
+    /// With [`Operator::is_idle`] it waits for ever, and gives signs of life for what is in hand.
     pub async fn step(&mut self) -> Vec<Happened> {
         loop {
             let mut happened = self.advance();
@@ -368,16 +354,20 @@ impl<J: Journal> Operator<J> {
 
     /// Gives a sign of life, and lets go of what was taken over meanwhile.
     fn beat(&mut self) -> Vec<Happened> {
-        let owned = match self.parts.journal.beat(self.parts.clock.now()) {
+        let seen = self.seen();
+        let held: Vec<OperationId> =
+            self.hands.iter().filter(|(_, hand)| !hand.state.is_over()).map(|(id, _)| *id).collect();
+        let owned = match self.parts.journal.beat(&held, self.parts.clock.now()) {
             Ok(owned) => owned,
             Err(error) => {
                 tracing::warn!(%error, "no sign of life could be given");
                 return Vec::new();
             }
         };
-        let lost = |(id, hand): &(&OperationId, &Hand)| !hand.state.is_over() && !owned.contains(id);
-        let lost: Vec<OperationId> = self.hands.iter().filter(lost).map(|(id, _)| *id).collect();
-        let lost = lost.into_iter().map(|operation| {
+        for hand in owned.iter().filter_map(|operation| self.hands.get(operation)) {
+            hand.owned.prove(seen);
+        }
+        let lost = held.into_iter().filter(|operation| !owned.contains(operation)).map(|operation| {
             self.hands.remove(&operation);
             Happened::Lost { operation, why: "it was taken over while this process stood still".to_owned() }
         });
@@ -386,9 +376,15 @@ impl<J: Journal> Operator<J> {
 
     /// When to look again, if nothing lands before.
     fn wakes_at(&self) -> Option<Instant> {
+        let beat_at = self.beat_at.filter(|_| self.hands.values().any(|hand| !hand.state.is_over()));
+        self.goes_on_at().into_iter().chain(beat_at).min()
+    }
+
+    /// When something in hand goes on by itself, if nothing lands before.
+    fn goes_on_at(&self) -> Option<Instant> {
         let now = self.time.now();
         let of_hands = self.hands.values().flat_map(|hand| {
-            let effects = due(&hand.plan, &hand.state, hand.moment(now));
+            let effects = due(&hand.plan, &hand.steady, hand.moment(now));
             effects.into_iter().filter_map(|effect| match effect {
                 Effect::Wait { until } => Some(until),
                 Effect::AwaitLedger { .. } => Some(now + LEDGER_POLL),
@@ -396,15 +392,12 @@ impl<J: Journal> Operator<J> {
                 effect => Some(hand.pace.not_before(&effect).unwrap_or(now)),
             })
         });
-        let busy = of_hands.min();
-        // Signs of life alone are no reason to wake where nothing goes on by itself.
-        let beat = self.beat_at.filter(|_| busy.is_some() || !self.flights.is_empty());
-        busy.into_iter().chain(beat).min()
+        of_hands.min()
     }
 
     fn learn_acknowledged(&mut self, operation: OperationId) {
         if let Some(hand) = self.hands.get_mut(&operation).filter(|hand| hand.waits_for_ledger()) {
-            match self.parts.journal.acknowledged(operation) {
+            match self.parts.journal.store().acknowledged(operation) {
                 Ok(acknowledged) => hand.acknowledged = acknowledged,
                 Err(error) => tracing::warn!(%error, "what the ledger has could not be read"),
             }
@@ -413,7 +406,7 @@ impl<J: Journal> Operator<J> {
 
     fn start(&mut self, operation: OperationId, now: Instant) {
         let Some(hand) = self.hands.get_mut(&operation) else { return };
-        let effects = due(&hand.plan, &hand.state, hand.moment(now));
+        let effects = due(&hand.plan, &hand.steady, hand.moment(now));
         hand.flights.retain(|flight| !flight.has_landed || effects.contains(&flight.effect));
         hand.pace.keep(&effects);
         for effect in effects {
@@ -422,7 +415,7 @@ impl<J: Journal> Operator<J> {
             if waits || too_soon || hand.is_known(&effect) {
                 continue;
             }
-            let performed = self.parts.world.perform(&hand.plan, &effect);
+            let performed = self.parts.world.perform(&hand.plan, &effect, hand.owned.permit());
             let (performed, handle) = abortable(performed);
             hand.flights.push(Flight { effect: effect.clone(), has_landed: false, handle });
             let landed = performed.map(move |outcome| Some(Landed { operation, effect, outcome: outcome.ok()? }));
@@ -446,8 +439,8 @@ impl<J: Journal> Operator<J> {
             hand.pace.landed(&effect, now);
         }
         let trouble = if let Outcome::Unreadable(why) = &outcome { Some(why.clone()) } else { None };
-        let is_news = hand.trouble != trouble;
-        hand.trouble.clone_from(&trouble);
+        let is_news = hand.trouble.as_ref().map(|(_, why)| why) != trouble.as_ref();
+        hand.trouble = trouble.clone().map(|why| (effect.clone(), why));
         let mut happened = self.tell(operation, &Input::Ended(Box::new(effect), outcome));
         happened.extend(trouble.filter(|_| is_news).map(|why| Happened::Trouble { operation, why }));
         happened
@@ -460,15 +453,15 @@ impl<J: Journal> Operator<J> {
         loop {
             let now = self.time.now();
             let Some(hand) = self.hands.get(&operation) else { return happened };
-            let events = decide(&hand.plan, &hand.state, input, hand.moment(now));
+            let events = decide(&hand.plan, &hand.steady, input, hand.moment(now));
             if events.is_empty() {
                 return happened;
             }
-            match self.write(operation, events, now) {
+            match self.write(operation, events) {
                 Ok(entries) => happened.push(Happened::Recorded(entries)),
                 Err(error) => {
                     tracing::error!(%operation, %error, "the journal could not be written: the operation is let go");
-                    self.hands.remove(&operation);
+                    self.let_go(operation);
                     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
                     happened.push(Happened::Lost { operation, why: format!("{error}{cause}") });
                     return happened;
@@ -478,37 +471,29 @@ impl<J: Journal> Operator<J> {
         }
     }
 
-    fn write(&mut self, operation: OperationId, events: Vec<Event>, now: Instant) -> Result<Vec<Recorded>, Error> {
+    fn write(&mut self, operation: OperationId, events: Vec<Event>) -> Result<Vec<Recorded>, Error> {
         let hand = self.hands.get(&operation).ok_or(Error::NotInHand(operation))?;
-        let (after, mut state, taken_by) = (hand.state.seq, hand.state.clone(), hand.taken_by);
-        let plan = hand.plan.clone();
+        let (after, plan, taken_by) = (hand.state.seq, hand.plan.clone(), hand.taken_by);
         let entries = self.entries(&plan, after, events);
-        for entry in &entries {
-            apply(&mut state, entry);
-        }
         let takes = entries.iter().find(|entry| matches!(entry.event, Event::TakenUp { .. }));
         let taken_by = takes.map_or(taken_by, |entry| entry.event_id);
+        let (seen, now, at) = (self.seen(), self.parts.clock.now(), whole_ms(self.time.now()));
+        let hand = self.hands.get_mut(&operation).ok_or(Error::NotInHand(operation))?;
+        let (state, steady) = hand.after(&entries, at);
         let rows: Vec<_> = entries.iter().flat_map(|entry| (self.parts.rows)(&plan, entry, taken_by)).collect();
         self.parts.journal.append(operation, after, &entries, &rows, state.is_over(), now)?;
-        if let Some(hand) = self.hands.get_mut(&operation) {
-            (hand.state, hand.taken_by) = (state, taken_by);
-        }
+        hand.owned.prove(seen);
+        (hand.state, hand.steady, hand.taken_by) = (state, steady, taken_by);
         Ok(entries)
     }
 
     fn entries(&mut self, plan: &Plan, after: u64, events: Vec<Event>) -> Vec<Recorded> {
-        let at = whole_ms(self.time.now());
+        let at = whole_ms(self.parts.clock.now());
         let actor = &self.parts.actor;
         let ids = &mut self.parts.ids;
         let entry =
             |(event, seq)| Recorded { op_id: plan.id, seq, event_id: ids.ulid(at), at, actor: actor.clone(), event };
         events.into_iter().zip(after + 1..).map(entry).collect()
-    }
-}
-
-impl Hand {
-    fn is_known(&self, effect: &Effect) -> bool {
-        self.flights.iter().any(|flight| flight.effect == *effect)
     }
 }
 

@@ -4,15 +4,47 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use crate::databricks::transport::Permit;
 use crate::domain::Instant;
 use crate::domain::ulid::Ulid;
 use crate::operations::engine::{Effect, Outcome};
 use crate::operations::journal::Recorded;
 use crate::operations::plan::{OperationId, Plan, Subject};
-use crate::store::{self, OutboxRow, Record};
+use crate::store::{self, Adopted, Handover, OutboxRow, Record};
 
-/// The local truth. [`store::Journal`] is the real one.
+/// A durable write of the journal.
+#[derive(Clone, Copy, Debug)]
+pub enum Write<'a> {
+    /// Entries of an operation.
+    Entries(&'a [Recorded]),
+    /// This process becomes the owner of an operation.
+    Take(OperationId),
+    /// It lets go of one.
+    Release(OperationId),
+    /// A sign of life.
+    Beat,
+    /// What the ledger has is noted.
+    Acknowledge,
+    /// An operation of another home is brought here.
+    Adopt(OperationId),
+}
+
+/// The local truth: the store's journal, and whatever stands around each of its writes. [`store::Journal`] itself is the
+/// real one; a test kills the process at a write, or watches it.
 pub trait Journal {
+    /// The journal, to read it.
+    fn store(&self) -> &store::Journal;
+
+    /// Does one write. All others go through it.
+    ///
+    /// # Errors
+    /// What the write gives.
+    fn write<T>(
+        &mut self,
+        what: Write<'_>,
+        write: impl FnOnce(&mut store::Journal) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error>;
+
     /// Writes a new operation, owned by this process. Durable when it returns.
     ///
     /// # Errors
@@ -23,7 +55,9 @@ pub trait Journal {
         entries: &[Recorded],
         rows: &[OutboxRow],
         now: Instant,
-    ) -> Result<(), store::Error>;
+    ) -> Result<(), store::Error> {
+        self.write(Write::Entries(entries), |journal| journal.begin(plan, entries, rows, now))
+    }
 
     /// Appends behind entry `after`. Durable when it returns.
     ///
@@ -37,80 +71,70 @@ pub trait Journal {
         rows: &[OutboxRow],
         is_over: bool,
         now: Instant,
-    ) -> Result<(), store::Error>;
+    ) -> Result<(), store::Error> {
+        self.write(Write::Entries(entries), |journal| journal.append(operation, after, entries, rows, is_over, now))
+    }
 
     /// Makes this process the owner; gives who was.
     ///
     /// # Errors
     /// As [`store::Journal::take`].
-    fn take(&mut self, operation: OperationId, now: Instant) -> Result<Option<String>, store::Error>;
+    fn take(&mut self, operation: OperationId, now: Instant) -> Result<Option<String>, store::Error> {
+        self.write(Write::Take(operation), |journal| journal.take(operation, now))
+    }
 
     /// Lets go.
     ///
     /// # Errors
     /// The store's.
-    fn release(&mut self, operation: OperationId) -> Result<(), store::Error>;
+    fn release(&mut self, operation: OperationId) -> Result<(), store::Error> {
+        self.write(Write::Release(operation), |journal| journal.release(operation))
+    }
 
-    /// Gives a sign of life, and tells which operations this process has.
+    /// Gives a sign of life for these operations, and tells which of them this process still has.
     ///
     /// # Errors
     /// The store's.
-    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error>;
+    fn beat(&mut self, operations: &[OperationId], now: Instant) -> Result<Vec<OperationId>, store::Error> {
+        self.write(Write::Beat, |journal| journal.beat(operations, now))
+    }
+
+    /// Notes what the ledger has.
+    ///
+    /// # Errors
+    /// The store's.
+    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
+        self.write(Write::Acknowledge, |journal| journal.acknowledge(ids, now))
+    }
+
+    /// Brings an operation of another home here.
+    ///
+    /// # Errors
+    /// As [`store::Journal::adopt`].
+    fn adopt(&mut self, handover: &Handover<'_>, now: Instant) -> Result<Adopted, store::Error> {
+        self.write(Write::Adopt(handover.plan.id), |journal| journal.adopt(handover, now))
+    }
 
     /// One operation.
     ///
     /// # Errors
     /// The store's.
-    fn record(&self, operation: OperationId, now: Instant) -> Result<Option<Record>, store::Error>;
-
-    /// Up to which entry the shared ledger has everything.
-    ///
-    /// # Errors
-    /// The store's.
-    fn acknowledged(&self, operation: OperationId) -> Result<u64, store::Error>;
+    fn record(&self, operation: OperationId, now: Instant) -> Result<Option<Record>, store::Error> {
+        self.store().record(operation, now)
+    }
 }
 
 impl Journal for store::Journal {
-    fn begin(
+    fn store(&self) -> &store::Journal {
+        self
+    }
+
+    fn write<T>(
         &mut self,
-        plan: &Plan,
-        entries: &[Recorded],
-        rows: &[OutboxRow],
-        now: Instant,
-    ) -> Result<(), store::Error> {
-        Self::begin(self, plan, entries, rows, now)
-    }
-
-    fn append(
-        &mut self,
-        operation: OperationId,
-        after: u64,
-        entries: &[Recorded],
-        rows: &[OutboxRow],
-        is_over: bool,
-        now: Instant,
-    ) -> Result<(), store::Error> {
-        Self::append(self, operation, after, entries, rows, is_over, now)
-    }
-
-    fn take(&mut self, operation: OperationId, now: Instant) -> Result<Option<String>, store::Error> {
-        Self::take(self, operation, now)
-    }
-
-    fn release(&mut self, operation: OperationId) -> Result<(), store::Error> {
-        Self::release(self, operation)
-    }
-
-    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error> {
-        Self::beat(self, now)
-    }
-
-    fn record(&self, operation: OperationId, now: Instant) -> Result<Option<Record>, store::Error> {
-        Self::record(self, operation, now)
-    }
-
-    fn acknowledged(&self, operation: OperationId) -> Result<u64, store::Error> {
-        Self::acknowledged(self, operation)
+        _: Write<'_>,
+        write: impl FnOnce(&mut store::Journal) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error> {
+        write(self)
     }
 }
 
@@ -122,8 +146,9 @@ pub trait World: Send + Sync {
     /// Why not, in a sentence.
     fn reaches(&self, subject: &Subject) -> Result<(), String>;
 
-    /// Performs an effect. Nothing happens before the future is polled; dropped, it may have happened.
-    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome>;
+    /// Performs an effect. Nothing happens before the future is polled; dropped, it may have happened. What
+    /// [orders](Effect::orders) something leaves only while the permit holds; else it has not happened.
+    fn perform(&self, plan: &Plan, effect: &Effect, permit: Permit) -> BoxFuture<'static, Outcome>;
 }
 
 /// The rows by which a journal entry is told to the shared ledger; none where no ledger is configured. Pure, and the same

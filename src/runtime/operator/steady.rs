@@ -36,25 +36,17 @@ impl Steady {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::time::Duration;
 
     use super::*;
-
-    struct Settable(Mutex<Instant>);
-
-    impl Clock for Settable {
-        fn now(&self) -> Instant {
-            *self.0.lock().expect("whole")
-        }
-    }
+    use crate::runtime::clock::tests::SetClock;
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_set_does_not_move_it_until_it_begins_anew() {
         let noon = crate::domain::fixture::now();
-        let clock = Arc::new(Settable(Mutex::new(noon)));
+        let clock = Arc::new(SetClock::default());
         let mut steady = Steady::new(Arc::clone(&clock) as Arc<dyn Clock>);
-        *clock.0.lock().expect("whole") = noon + TimeDelta::hours(3);
+        clock.set(noon + TimeDelta::hours(3));
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(steady.now(), noon + TimeDelta::seconds(5));
         steady.set();

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use futures::future::FutureExt;
 
 use super::*;
+use crate::databricks::transport::Permit;
 use crate::domain::ids::RunId;
 use crate::domain::ulid::Ulid;
 use crate::operations::fixture::{idle_pipeline, job, planning};
@@ -14,6 +15,8 @@ use crate::operations::journal::{Certainty, Direction, Evidence, Thing};
 use crate::operations::plan::Subject;
 use crate::operations::{pipeline, run_now};
 use crate::runtime::clock::tests::TimerClock;
+
+mod ownership;
 
 /// Ids that count.
 struct Counted(u128);
@@ -32,6 +35,9 @@ struct Script {
     looks: Mutex<VecDeque<Outcome>>,
     asked: Mutex<Vec<Effect>>,
     journal: Mutex<Option<PathBuf>>,
+    /// What befalls the process when an act is about to leave.
+    befalls: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    sent: Mutex<usize>,
 }
 
 impl Script {
@@ -59,13 +65,21 @@ impl World for Script {
         Ok(())
     }
 
-    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
+    fn perform(&self, plan: &Plan, effect: &Effect, permit: Permit) -> BoxFuture<'static, Outcome> {
         self.asked.lock().expect("unpoisoned").push(effect.clone());
         match effect {
             Effect::Check { .. } => std::future::ready(Outcome::Holds { world_at: plan.made_at }).boxed(),
             Effect::Act { attempt, .. } => {
                 self.assert_intent_is_durable(plan, *attempt);
-                match self.acts.lock().expect("unpoisoned").pop_front().expect("no act beyond the script") {
+                let outcome = self.acts.lock().expect("unpoisoned").pop_front().expect("no act beyond the script");
+                if let Some(befalls) = self.befalls.lock().expect("unpoisoned").take() {
+                    befalls();
+                }
+                if let Err(why) = permit.check() {
+                    return std::future::ready(Outcome::Refused { why, transient: true, retry_after_s: None }).boxed();
+                }
+                *self.sent.lock().expect("unpoisoned") += 1;
+                match outcome {
                     Some(outcome) => std::future::ready(outcome).boxed(),
                     None => std::future::pending().boxed(),
                 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use futures::future::{BoxFuture, FutureExt};
 
+use crate::databricks::transport::Permit;
 use crate::databricks::{
     Class, Client, Error, IdempotencyToken, Kind, Outcome as Certainly, Refresh, RepairRun, Rerun, RunNow, RunsQuery,
     StartUpdate,
@@ -68,21 +69,22 @@ impl World for Workspaces {
         }
     }
 
-    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
+    fn perform(&self, plan: &Plan, effect: &Effect, permit: Permit) -> BoxFuture<'static, Outcome> {
         let client = match self.reaches(&plan.subject).map(|()| self.clients.get(&plan.subject.workspace)) {
             Ok(Some((_, Ok(client)))) => client,
             Ok(_) => return never("no client".to_owned(), effect),
             Err(why) => return never(why, effect),
         };
         let lane = if plan.tier == Danger::Rollback { Lane::Rollback } else { Lane::Act };
-        let hands = Hands { client: client.in_lane(lane) };
+        let hands = Hands { client: client.in_lane(lane), permit };
         match effect.clone() {
             Effect::Check { condition, .. } => async move { hands.check(&condition).await }.boxed(),
             Effect::Act { action, token, .. } => async move { hands.act(&action, token).await }.boxed(),
-            Effect::Look { probe, since, evidence, asked, .. } => {
-                async move { hands.look(&probe, since, evidence.as_ref(), asked).await.unwrap_or_else(unreadable) }
-                    .boxed()
+            Effect::Look { probe, since, evidence, asked, .. } => async move {
+                let looked = hands.look(&probe, since, evidence.as_ref(), asked).await;
+                looked.unwrap_or_else(|error| unseen(&probe, &error))
             }
+            .boxed(),
             Effect::AwaitLedger { .. } | Effect::Wait { .. } => never("nothing to perform".to_owned(), effect),
         }
     }
@@ -97,9 +99,41 @@ fn never(why: String, effect: &Effect) -> BoxFuture<'static, Outcome> {
     std::future::ready(outcome).boxed()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `unwrap_or_else`")]
-fn unreadable(error: Error) -> Outcome {
-    Outcome::Unreadable(error.to_string())
+/// What a look that failed came to. What it says of a thing that is not there hangs on what was looked for; what the platform
+/// refuses for good is for a person; all else is tried again.
+fn unseen(probe: &Probe, error: &Error) -> Outcome {
+    let why = error.to_string();
+    match probe {
+        _ if !error.is_not_found() => {}
+        // What is not there has ended.
+        Probe::RunIsEnding { .. }
+        | Probe::RunEnded { .. }
+        | Probe::RepairIsEnding { .. }
+        | Probe::RepairEnded { .. }
+        | Probe::UpdateIsEnding { .. }
+        | Probe::UpdateEnded { .. } => return Outcome::Gone(why),
+        // Of what is not there, nothing was started.
+        Probe::RepairAfter { .. } | Probe::UpdateSince { .. } | Probe::RunOfToken { .. } | Probe::WhatStarted => {
+            return Outcome::Missing;
+        }
+    }
+    if is_refused_for_good(error) {
+        Outcome::Ambiguous(format!("it cannot be looked whether it happened: {why}"))
+    } else {
+        Outcome::Unreadable(why)
+    }
+}
+
+/// Whether the platform would refuse the same again, whenever it is asked.
+fn is_refused_for_good(error: &Error) -> bool {
+    let last = [
+        Class::PermissionDenied,
+        Class::NotFound,
+        Class::BadRequest,
+        Class::InvalidParameterValue,
+        Class::NotImplemented,
+    ];
+    error.class().is_some_and(|class| last.contains(&class))
 }
 
 /// What an act that failed came to.
@@ -108,7 +142,8 @@ fn failed(error: &Error) -> Outcome {
         return Outcome::Lost(error.to_string());
     }
     let transient = match error.kind() {
-        Kind::NoTurn | Kind::Connect => true,
+        Kind::NoTurn | Kind::Withheld | Kind::Connect => true,
+        Kind::Auth(error) => error.is_transient(),
         Kind::Refused(class) => {
             matches!(class, Class::TooManyRequests | Class::RequestLimitExceeded | Class::TemporarilyUnavailable)
         }
@@ -128,6 +163,8 @@ fn state_of(run: &Run) -> &'static str {
 
 struct Hands {
     client: Client,
+    /// Under which orders leave.
+    permit: Permit,
 }
 
 impl Hands {
@@ -137,7 +174,7 @@ impl Hands {
             Ok(None) => Outcome::Holds { world_at: self.client.world_now() - CLOCK_MARGIN },
             Ok(Some(otherwise)) => otherwise,
             Err(error) if error.is_not_found() => Outcome::Gone(error.to_string()),
-            Err(error) => unreadable(error),
+            Err(error) => Outcome::Unreadable(error.to_string()),
         }
     }
 
@@ -199,7 +236,7 @@ impl Hands {
 
     async fn order(&self, action: &Action, token: Option<String>) -> Result<Outcome, Error> {
         // Each sending has an intent of its own, and what one of them may still do is the engine's to reckon with.
-        let client = &self.client.once();
+        let client = &self.client.once().under(self.permit.clone());
         Ok(match action {
             Action::RunNow { job, parameters, only } => {
                 let Ok(idempotency_token) = token.map(IdempotencyToken::new).transpose() else {
@@ -269,8 +306,11 @@ impl Hands {
                 match asked.filter(|_| runs.iter().any(by_hand)) {
                     // The token names our run, or, if none of these is ours, starts it.
                     Some((action, token)) => match self.order(&action, Some(token)).await {
+                        Err(error) if is_refused_for_good(&error) => {
+                            Ok(Outcome::Ambiguous(format!("it cannot be asked whether it happened: {error}")))
+                        }
+                        Err(error) => Ok(Outcome::Unreadable(error.to_string())),
                         Ok(outcome) => Ok(outcome),
-                        Err(error) => Ok(unreadable(error)),
                     },
                     None => Ok(Outcome::Missing),
                 }
@@ -392,8 +432,15 @@ fn started(pipeline: &PipelineId, update: UpdateId, certainty: Certainty) -> Out
 
 /// The repair that a run has beyond the newest one of the plan.
 fn repaired_since(run: &Run, latest: Option<RepairId>) -> Outcome {
-    let known = run.repairs.iter().position(|repair| Some(repair.id) == latest).map_or(0, |index| index + 1);
-    match &run.repairs[known..] {
+    let since = match latest {
+        None => run.repairs.as_slice(),
+        // A read that does not know the newest one of the plan is older than the plan: it tells nothing of what came after.
+        Some(latest) => match run.repairs.iter().position(|repair| repair.id == latest) {
+            Some(index) => &run.repairs[index + 1..],
+            None => return Outcome::Missing,
+        },
+    };
+    match since {
         [] => Outcome::Missing,
         [only] => {
             let (run, repair) = (run.id, only.id);
@@ -402,3 +449,6 @@ fn repaired_since(run: &Run, latest: Option<RepairId>) -> Outcome {
         more => Outcome::Ambiguous(format!("run {} has {} repairs since", run.id, more.len())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ fn a_working_owner_is_named_and_a_hung_or_gone_one_replaced() {
 
     let later = now() + HUNG_AFTER;
     assert!(ben.take(plan.id, later).is_err(), "not yet");
-    ana.beat(later).expect("beaten");
+    ana.beat(&[plan.id], later).expect("beaten");
     let hung = later + HUNG_AFTER + TimeDelta::milliseconds(1);
     assert_eq!(ben.record(plan.id, hung).expect("read").expect("there").owner.expect("owned").1, Health::Hung);
     assert_eq!(ben.take(plan.id, hung).expect("taken").as_deref(), Some("ana@laptop"));
@@ -106,8 +106,8 @@ fn a_working_owner_is_named_and_a_hung_or_gone_one_replaced() {
     let refused = ana.append(plan.id, 1, std::slice::from_ref(&intent), &[], false, hung).expect_err("lost");
     assert!(matches!(&refused, Error::NotOwner { owner: Some(owner), .. } if owner == "ben@desk"), "{refused}");
     assert_eq!(ana.record(plan.id, hung).expect("read").expect("there").journal.len(), 1, "nothing was written");
-    assert_eq!(ana.beat(hung).expect("beaten"), [], "its next sign of life says what it has lost");
-    assert_eq!(ben.beat(hung).expect("beaten"), [plan.id]);
+    assert_eq!(ana.beat(&[plan.id], hung).expect("beaten"), [], "its next sign of life says what it has lost");
+    assert_eq!(ben.beat(&[plan.id], hung).expect("beaten"), [plan.id]);
 
     drop(ben);
     let state = ana.record(plan.id, hung).expect("read").expect("there");

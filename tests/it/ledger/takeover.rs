@@ -1,6 +1,7 @@
 //! Operations of another home, by what the ledger has of them: who may go on, who is refused by name, and what counts.
 
 use chrono::{DateTime, Utc};
+use lakeshift::databricks::transport::Permit;
 use lakeshift::domain::clock::Clock;
 use lakeshift::domain::danger::Danger;
 use lakeshift::domain::ids::{JobId, RunId};
@@ -11,7 +12,7 @@ use lakeshift::operations::journal::{Actor, Direction, Event, Recorded};
 use lakeshift::operations::kind::Kind;
 use lakeshift::operations::plan::{Object, OperationId, Plan, Subject, VERSION};
 use lakeshift::operations::step::{Action, Condition, Probe, Repeat, Step, Undo};
-use lakeshift::runtime::captain::{Captain, Fenced};
+use lakeshift::runtime::captain::{Captain, Course, Fenced};
 use lakeshift::runtime::entropy::SystemIds;
 use lakeshift::runtime::ledger::{Ticks, outbox_rows};
 use lakeshift::runtime::operator::World;
@@ -175,7 +176,7 @@ async fn production_is_refused_by_name_while_its_lease_is_held_and_free_of_grace
     while let Some(errand) = captain.load() {
         captain.landed(errand.await);
     }
-    captain.fence().pass(plan.id).await.expect("held");
+    captain.fence().pass(plan.id, Course::Ahead).await.expect("held");
 
     let bob = desk.of("bob");
     desk.pass(100);
@@ -202,9 +203,9 @@ async fn a_lease_of_a_process_of_this_home_that_has_ended_is_not_waited_for() {
     while let Some(errand) = captain.load() {
         captain.landed(errand.await);
     }
-    let of_another = Here { plan: Some(plan.clone()), ended: Some(bob_session()) };
+    let of_another = Here { plan: Some(plan.clone()), ended: Some(bob_session()), is_ours: true };
     assert!(matches!(ask(&ana, &plan, of_another).await, Err(NotTaken::Led { .. })), "another process has it");
-    let ours = Here { plan: Some(plan.clone()), ended: Some(ana_session()) };
+    let ours = Here { plan: Some(plan.clone()), ended: Some(ana_session()), is_ours: true };
     assert!(ask(&ana, &plan, ours).await.expect("it has ended").tenure.is_some());
 }
 
@@ -229,7 +230,7 @@ async fn what_another_home_went_on_with_replaces_what_stands_here() {
         ..all[0].clone()
     };
     let going_on = [by_bob(3, Event::TakenUp { from: None }), by_bob(4, Event::Failed { why: "closed".to_owned() })];
-    let here = || Here { plan: Some(plan.clone()), ended: None };
+    let here = || Here { plan: Some(plan.clone()), ended: None, is_ours: true };
     tell(&desk.of("bob"), &plan, &going_on[..1], bob_session()).await;
     let inquiry = ask(&ana, &plan, here()).await.expect("free");
     assert_eq!(bring(&mut journal, &inquiry), Adopted::Brought);
@@ -245,6 +246,11 @@ async fn what_another_home_went_on_with_replaces_what_stands_here() {
     assert!(journal.record(plan.id, start()).unwrap().unwrap().is_over, "and it ended elsewhere");
 }
 
+fn refused(why: &str) -> lakeshift::operations::engine::Outcome {
+    let (why, transient, retry_after_s) = (why.to_owned(), true, None);
+    lakeshift::operations::engine::Outcome::Refused { why, transient, retry_after_s }
+}
+
 /// A platform that counts acts.
 #[derive(Default)]
 struct Counts(Mutex<usize>);
@@ -258,9 +264,13 @@ impl World for Counts {
         &self,
         _: &Plan,
         _: &lakeshift::operations::engine::Effect,
+        permit: Permit,
     ) -> futures::future::BoxFuture<'static, lakeshift::operations::engine::Outcome> {
         *self.0.lock().unwrap() += 1;
-        Box::pin(std::future::ready(lakeshift::operations::engine::Outcome::Missing))
+        Box::pin(async move {
+            let outcome = lakeshift::operations::engine::Outcome::Missing;
+            permit.check().map_or_else(|why| refused(&why), |()| outcome)
+        })
     }
 }
 
@@ -282,10 +292,10 @@ async fn a_process_that_stood_still_sends_nothing_when_it_wakes() {
         action: plan.steps[0].action.clone(),
         token: None,
     };
-    let sent = world.perform(&plan, &effect).await;
+    let sent = world.perform(&plan, &effect, Permit::always()).await;
     assert_eq!(sent, lakeshift::operations::engine::Outcome::Missing, "it was sent");
     // SIGSTOP between the intent and the request; the machine's clocks went on.
-    let about_to = world.perform(&plan, &effect);
+    let about_to = world.perform(&plan, &effect, Permit::always());
     desk.pass(110);
     tokio::time::advance(Duration::from_secs(110)).await;
     let kept = about_to.await;

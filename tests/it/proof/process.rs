@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakeshift::databricks::auth::Credentials;
+use lakeshift::databricks::transport::Permit;
 use lakeshift::databricks::{Budget, Client, ClientOptions, RetryPolicy};
 use lakeshift::domain::Instant;
 use lakeshift::domain::clock::Clock;
@@ -18,14 +19,13 @@ use lakeshift::ledger::lease::Standing;
 use lakeshift::operations::engine::{Effect, Outcome};
 use lakeshift::operations::journal::{Actor, Event, Recorded};
 use lakeshift::operations::plan::{OperationId, Plan, Subject};
-use lakeshift::runtime::captain::{Fenced, needs_lease};
+use lakeshift::runtime::captain::{Course, Fenced};
 use lakeshift::runtime::courier::Courier;
-use lakeshift::runtime::delivery::Outbox;
 use lakeshift::runtime::entropy::Ids;
 use lakeshift::runtime::ledger::outbox_rows;
-use lakeshift::runtime::operator::{Error, Journal, Operator, Parts, Workspaces, World, no_rows};
-use lakeshift::runtime::takeover::{Here, Inquiry, NotTaken, inquire, settle};
-use lakeshift::store::{self, Adopted, Health, OutboxRow, Record, Waiting};
+use lakeshift::runtime::operator::{Error, Journal, Operator, Parts, Workspaces, World, Write, no_rows};
+use lakeshift::runtime::takeover::{Inquiry, NotTaken, known_here, settle};
+use lakeshift::store::{self, Adopted, OutboxRow};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -180,30 +180,14 @@ impl Process {
     /// Tries to get the operation in hand; none while the ledger is asked whether another home has gone on with it.
     pub(super) fn seek(&mut self, operation: OperationId) -> Option<Result<(), Error>> {
         self.operation = Some(operation);
-        let Some(here) = self.here(operation) else {
+        let known = known_here(self.operator.journal().store(), operation, self.clock.now()).unwrap();
+        let Some(here) = known.filter(|_| self.operator.view(operation).is_none()) else {
             return Some(self.operator.take_up(operation).map(drop));
         };
-        let ledger = self.courier.ledger().cloned();
-        let (Some(ledger), Some(captain), None) = (ledger, self.courier.captain(), &self.inquiry) else { return None };
-        let (ticks, nonce) = (captain.ticks(), captain.nonce());
-        self.inquiry = Some(async move { inquire(&ledger, &ticks, operation, &nonce, here).await }.boxed());
-        None
-    }
-
-    /// What is known here of an operation of which the ledger must be asked first.
-    fn here(&self, operation: OperationId) -> Option<Here> {
-        if self.operator.view(operation).is_some() {
-            return None;
+        if self.inquiry.is_none() {
+            self.inquiry = self.courier.inquire(operation, here, Course::Ahead);
         }
-        let record = self.operator.journal().record(operation, self.clock.now()).unwrap();
-        let Some(record) = record else { return Some(Here::default()) };
-        let plan = record.plan.known().filter(|plan| needs_lease(plan) && !record.is_over)?;
-        let ended = match record.owner {
-            Some((_, Health::Alive)) => return None,
-            Some((owner, Health::Gone)) => Some(owner.session),
-            _ => None,
-        };
-        Some(Here { plan: Some(plan.clone()), ended })
+        None
     }
 
     fn answered(&mut self, found: Result<Inquiry, NotTaken>) {
@@ -219,9 +203,7 @@ impl Process {
             self.stage.happened(|happened| _ = happened.of_all.insert(Fault::Blind));
         }
         let settled = found.and_then(|mut inquiry| {
-            if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
-                captain.has(operation, tenure);
-            }
+            self.courier.holds(operation, &mut inquiry)?;
             let (journal, ids) = (&mut self.operator.journal_mut().inner, &mut self.ids);
             settle(journal, &inquiry, &self.actor, Some("it stands"), ids, now)
         });
@@ -247,7 +229,7 @@ impl Process {
 
     /// How many rows wait for the ledger.
     pub(super) fn waiting(&self) -> u64 {
-        self.operator.journal().waiting().unwrap().rows
+        self.operator.journal().store().waiting().unwrap().rows
     }
 
     /// Whether it believes to hold the lease for the operation.
@@ -387,36 +369,21 @@ impl Journal for Watched {
         Ok(from)
     }
 
-    fn release(&mut self, operation: OperationId) -> Result<(), store::Error> {
-        self.inner.release(operation)
+    fn store(&self) -> &store::Journal {
+        &self.inner
     }
 
-    fn beat(&mut self, now: Instant) -> Result<Vec<OperationId>, store::Error> {
-        self.catch_up()?;
-        self.inner.beat(now)
-    }
-
-    fn record(&self, operation: OperationId, now: Instant) -> Result<Option<Record>, store::Error> {
-        self.inner.record(operation, now)
-    }
-
-    fn acknowledged(&self, operation: OperationId) -> Result<u64, store::Error> {
-        self.inner.acknowledged(operation)
-    }
-}
-
-impl Outbox for Watched {
-    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error> {
-        self.inner.pending(limit)
-    }
-
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
-        self.stage.cross(self.number, Crash::BeforeAcknowledged);
-        self.inner.acknowledge(ids, now)
-    }
-
-    fn waiting(&self) -> Result<Waiting, store::Error> {
-        self.inner.waiting()
+    fn write<T>(
+        &mut self,
+        what: Write<'_>,
+        write: impl FnOnce(&mut store::Journal) -> Result<T, store::Error>,
+    ) -> Result<T, store::Error> {
+        match what {
+            Write::Beat => self.catch_up()?,
+            Write::Acknowledge => self.stage.cross(self.number, Crash::BeforeAcknowledged),
+            _ => {}
+        }
+        write(&mut self.inner)
     }
 }
 
@@ -433,13 +400,13 @@ impl World for Platform {
         self.inner.reaches(subject)
     }
 
-    fn perform(&self, plan: &Plan, effect: &Effect) -> BoxFuture<'static, Outcome> {
+    fn perform(&self, plan: &Plan, effect: &Effect, permit: Permit) -> BoxFuture<'static, Outcome> {
         let (inner, stage) = (Arc::clone(&self.inner), Arc::clone(&self.stage));
         let (plan, effect, bug, number) = (plan.clone(), effect.clone(), self.bug, self.number);
         async move {
-            let mut outcome = inner.perform(&plan, &effect).await;
+            let mut outcome = inner.perform(&plan, &effect, permit.clone()).await;
             if bug == Bug::ResendsOnError && matches!((&effect, &outcome), (Effect::Act { .. }, Outcome::Lost(_))) {
-                outcome = inner.perform(&plan, &effect).await;
+                outcome = inner.perform(&plan, &effect, permit.clone()).await;
             }
             stage.landed(number, effect, outcome.clone());
             outcome
