@@ -54,9 +54,7 @@ impl Exchanger {
         let begun = tokio::time::Instant::now();
         let method = request.method.to_string();
         let query = recorded_query(request.url.query());
-        if let Err(withheld) = request.check() {
-            return Err(withheld);
-        }
+        request.check()?;
         let result = match tokio::time::timeout(timeout, self.transport.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(Broken {

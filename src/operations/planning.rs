@@ -183,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn without_a_ledger_production_is_not_changed() {
+        let refusals = Planning { has_ledger: false, ..planning() }.forbids(Danger::Production);
+        assert_eq!(refusals, [Refusal::NoLedger { tier: Danger::Production }]);
+        assert_eq!(Planning { has_ledger: false, ..planning() }.forbids(Danger::Costly), []);
+        assert_eq!(Planning { has_ledger: true, ..planning() }.forbids(Danger::Production), []);
+    }
+
+    #[test]
     fn production_is_not_changed_on_what_failed_and_all_else_goes_on() {
         let lease = off(Feature::ProductionActs, Check::LeaseConflict);
         let figures = off(Feature::FlowFigures, Check::PipelineEvents);

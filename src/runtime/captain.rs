@@ -252,11 +252,11 @@ impl World for Fenced {
         };
         let held = {
             let fence = fence.clone();
-            Permit::new(move || fence.check(operation, course).map_err(never_sent))
+            Permit::new(move || fence.check(operation, course).map_err(|why| never_sent(&why)))
         };
         let performed = self.world.perform(plan, effect, permit.and(held));
         async move {
-            match fence.pass(operation, course).await.map_err(never_sent) {
+            match fence.pass(operation, course).await.map_err(|why| never_sent(&why)) {
                 Ok(()) => performed.await,
                 Err(why) if is_act => Outcome::Refused { why, transient: true, retry_after_s: None },
                 Err(why) => Outcome::Unreadable(why),
@@ -266,7 +266,7 @@ impl World for Fenced {
     }
 }
 
-fn never_sent(why: String) -> String {
+fn never_sent(why: &str) -> String {
     format!("never sent: {why}")
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::described;
 
 mod elsewhere;
+mod hung;
 mod kill;
 
 /// A world and a home. What the fleet's file says on late requests is a second, so that settling does not take minutes.
@@ -358,9 +359,7 @@ fn an_operation_in_a_working_process_is_refused_by_name() {
     let job = bench.job();
     // It stands still with the operation in hand: alive, as far as anybody can tell.
     let mut command = bench.command("one", &["run", "start", &job, "--workspace", "dev", "--yes"]);
-    let point =
-        kill::point_after(&bench, "after writing intended", &["run", "start", &job, "--workspace", "dev", "--yes"]);
-    command.env("LAKESHIFT_TEST_CRASH_POINT", point.to_string()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.env("LAKESHIFT_TEST_CRASH_POINT", "1@after writing intended").stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("starts");
     let mut line = String::new();
     let mut err = BufReader::new(child.stderr.take().expect("piped"));

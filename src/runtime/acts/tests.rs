@@ -74,10 +74,24 @@ impl Home {
     }
 
     fn console(&self, number: u128, who: &str, world: Arc<Works>) -> Console {
+        self.console_with(number, who, world, operator::fixture::works(), None)
+    }
+
+    fn console_with(
+        &self,
+        number: u128,
+        who: &str,
+        world: Arc<dyn World>,
+        fails: operator::fixture::Fails,
+        no_ledger: Option<&str>,
+    ) -> Console {
         let (out, facts) = mpsc::channel(64);
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let operator = Operator::new(operator::Parts {
-            journal: store::Journal::open(self.folder.path(), Ulid::new(1, number), who).expect("opens"),
+            journal: operator::fixture::FullDisk {
+                inner: store::Journal::open(self.folder.path(), Ulid::new(1, number), who).expect("opens"),
+                fails,
+            },
             world,
             clock: Arc::clone(&clock),
             ids: Box::new(Counted(number << 32)),
@@ -90,7 +104,7 @@ impl Home {
                 operator,
                 shop,
                 courier: Courier::none(),
-                no_ledger: None,
+                no_ledger: no_ledger.map(str::to_owned),
                 actor: Actor(who.to_owned()),
                 clock,
                 out,
@@ -197,4 +211,99 @@ async fn an_ask_about_a_workspace_that_is_not_there_is_answered() {
         }
     }
     console.acts.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_a_ledger_that_cannot_be_used_is_refused_with_the_reason() {
+    let home = Home::new();
+    let world = Arc::new(Works::default());
+    for (no_ledger, why) in
+        [(Some("the warehouse is gone"), "the warehouse is gone"), (None, "no ledger is configured")]
+    {
+        let mut console =
+            home.console_with(1, "ana", Arc::clone(&world) as Arc<dyn World>, operator::fixture::works(), no_ledger);
+        let plan = Plan { tier: crate::domain::danger::Danger::Production, ..plan_of(1) };
+        console.acts.give(begin(&plan));
+        let said = console.failed().await;
+        assert!(said.contains("nothing was done") && said.contains(why), "{said}");
+        console.acts.stop().await;
+    }
+    assert_eq!(*world.acts.lock().expect("unpoisoned"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_down_is_told_and_no_longer_shown_as_ours() {
+    let home = Home::new();
+    let disk = operator::fixture::works();
+    let mut console = home.console_with(1, "ana", Arc::new(Works::default()), Arc::clone(&disk), None);
+    let plan = plan_of(1);
+    *disk.lock().expect("unpoisoned") = |what| matches!(what, operator::Write::Entries(entries) if entries[0].seq > 2);
+    console.acts.give(begin(&plan));
+    let said = console.failed().await;
+    assert!(said.contains("it was let go: cannot write"), "{said}");
+    let snapshot =
+        console.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.owner.is_none())).await;
+    assert!(!snapshot.operations[0].is_over);
+    console.acts.stop().await;
+}
+
+/// A platform that loses the answer and then cannot tell what is ours.
+struct Stuck;
+
+impl World for Stuck {
+    fn reaches(&self, _: &Subject) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn perform(&self, plan: &Plan, effect: &Effect, _: Permit) -> BoxFuture<'static, Outcome> {
+        let outcome = match effect {
+            Effect::Check { .. } => Outcome::Holds { world_at: plan.made_at },
+            Effect::Act { .. } => Outcome::Lost("reset".to_owned()),
+            _ => Outcome::Ambiguous("two could be it".to_owned()),
+        };
+        std::future::ready(outcome).boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_console_with_only_what_waits_for_a_person_is_alive() {
+    let home = Home::new();
+    let mut ana = home.console_with(1, "ana@laptop", Arc::new(Stuck), operator::fixture::works(), None);
+    let plan = plan_of(1);
+    ana.acts.give(begin(&plan));
+    let is_stuck = |known: &Arc<crate::app::operations::OperationRecord>| {
+        known.journal.last().is_some_and(|entry| entry.event.name() == "stuck")
+    };
+    ana.until(|snapshot| snapshot.operations.first().is_some_and(is_stuck)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let mut ben = home.console(2, "ben@desk", Arc::default());
+    ben.acts.give(Order::Steer { operation: plan.id, steer: Steer::Resume, reason: None });
+    assert!(ben.failed().await.contains("ana@laptop"));
+    ana.acts.stop().await;
+    ben.acts.stop().await;
+}
+
+/// A platform at which nothing can be looked at.
+struct Blind;
+
+impl World for Blind {
+    fn reaches(&self, _: &Subject) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn perform(&self, _: &Plan, _: &Effect, _: Permit) -> BoxFuture<'static, Outcome> {
+        std::future::ready(Outcome::Unreadable("403 no right".to_owned())).boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_it_cannot_be_looked_and_when_it_is_looked_again_is_told() {
+    let home = Home::new();
+    let mut ana = home.console_with(1, "ana", Arc::new(Blind), operator::fixture::works(), None);
+    let plan = plan_of(1);
+    ana.acts.give(begin(&plan));
+    let snapshot = ana.until(|snapshot| snapshot.operations.first().is_some_and(|known| known.trouble.is_some())).await;
+    let operation = crate::app::operations::Operation::of(Arc::clone(&snapshot.operations[0]));
+    assert_eq!(operation.waits_for(home.clock.now()), "a look, which fails: 403 no right; next try in 0 s");
+    ana.acts.stop().await;
 }

@@ -2,6 +2,7 @@
 
 mod book;
 mod commands;
+mod courier;
 mod delivery;
 mod desk;
 mod installation;
