@@ -96,8 +96,8 @@ impl Desk {
         let Some(ledger) = self.courier.ledger().cloned() else { return Ok(()) };
         let inquiry = takeover::inquire(&ledger, &ticks, operation, &nonce, here).await;
         let mut inquiry = inquiry.map_err(|error| of_takeover(&error))?;
-        if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
-            captain.has(operation, tenure);
+        if let Some(captain) = self.courier.captain() {
+            inquiry.hand_over(operation, captain).map_err(|error| of_takeover(&error))?;
         }
         let now = clock.now();
         let journal = self.operator.journal_mut();

@@ -345,17 +345,15 @@ impl<S: Sql + Clone + 'static> Captain<S> {
 async fn whose<S: Sql>(ledger: &Ledger<S>, operation: OperationId, open: Whose, ticks: &Ticks) -> Whose {
     let Whose::Open { taken_by, .. } = open else { return open };
     let id = operation.to_string();
-    let found = match ledger.operation(&id).await {
-        Ok(rows) => journal(&id, rows),
-        Err(trouble) => {
-            tracing::debug!(%trouble, "the ledger did not say whose the operation is");
-            return Whose::Open { taken_by, ask_at_ms: ticks.now().monotonic_ms + ASK_AGAIN_MS };
-        }
+    let trouble = match ledger.operation(&id).await {
+        Ok(rows) => match journal(&id, rows) {
+            Err(NoJournal::Nothing(_)) => return Whose::Ours,
+            Ok(found) if found.taken_by == Some(taken_by) => return Whose::Ours,
+            Ok(found) => return Whose::Others { who: text::line(&found.last_by.to_string()) },
+            Err(error) => error.to_string(),
+        },
+        Err(trouble) => trouble.to_string(),
     };
-    match found {
-        Err(NoJournal::Nothing(_)) => Whose::Ours,
-        Ok(found) if found.taken_by == Some(taken_by) => Whose::Ours,
-        Ok(found) => Whose::Others { who: text::line(&found.last_by.to_string()) },
-        Err(error) => Whose::Others { who: format!("somebody ({error})") },
-    }
+    tracing::debug!(trouble, "the ledger did not say whose the operation is");
+    Whose::Open { taken_by, ask_at_ms: ticks.now().monotonic_ms + ASK_AGAIN_MS }
 }

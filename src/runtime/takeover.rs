@@ -9,14 +9,14 @@ use crate::domain::Instant;
 use crate::domain::text;
 use crate::domain::ulid::Ulid;
 use crate::ledger::journal::{Found, NoJournal, journal, taken_over};
-use crate::ledger::lease::{self, LeaseRow, Tenure, Tick};
+use crate::ledger::lease::{self, LeaseRow, Standing, Tenure, Tick};
 use crate::ledger::{Ledger, Sql, SqlTrouble};
-use crate::operations::engine::{Standing, State, Track, fold};
+use crate::operations::engine::{self, State, Track, fold};
 use crate::operations::journal::{Actor, Direction, Event, Recorded};
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::planning::whole_ms;
 use crate::operations::step::Repeat;
-use crate::runtime::captain::{needs_lease, product};
+use crate::runtime::captain::{Captain, needs_lease, product, words};
 use crate::runtime::entropy::Ids;
 use crate::runtime::ledger::{NotHeld, Ticks, hold, obtain, outbox_row, outbox_rows};
 use crate::runtime::operator::CrashingJournal;
@@ -99,6 +99,25 @@ pub struct Inquiry {
     pub tenure: Option<Tenure>,
 }
 
+impl Inquiry {
+    /// Gives the lease that was taken to who keeps it from here on.
+    ///
+    /// # Errors
+    /// When it is over by now, since the process stood still: what was found does not hold any more.
+    pub fn hand_over<S: Sql + Clone + 'static>(
+        &mut self,
+        operation: OperationId,
+        captain: &mut Captain<S>,
+    ) -> Result<(), NotTaken> {
+        let Some(tenure) = self.tenure.take() else { return Ok(()) };
+        captain.has(operation, tenure);
+        match captain.standing(operation) {
+            Some(Standing::Holding { .. }) | None => Ok(()),
+            Some(standing) => Err(NotHeld::Trouble(words(&standing)).into()),
+        }
+    }
+}
+
 /// Asks the ledger about an operation, and takes the lease that it needs. What was found holds under that lease: nobody
 /// else goes on with it meanwhile.
 ///
@@ -165,7 +184,7 @@ async fn is_quiet<S: Sql>(
     }
     // By token, by guard or by nature the others can be asked again.
     let open = plan.steps.iter().zip(&state.steps).find(|(step, at)| {
-        step.repeat == Repeat::AfterSettling && at.forward.standing != Standing::Done && state.abort.is_none()
+        step.repeat == Repeat::AfterSettling && at.forward.standing != engine::Standing::Done && state.abort.is_none()
     });
     match open {
         Some((step, _)) => Err(NotTaken::Blind { operation, by, what: text::line(&step.action.words()) }),
@@ -298,8 +317,8 @@ fn doubts(plan: &Plan, state: &State, from: &str) -> Vec<Event> {
         return Vec::new();
     }
     let is_open = |track: &Track| {
-        let never_asked = matches!(track.standing, Standing::Todo | Standing::Absent | Standing::NotDone { .. });
-        never_asked && track.doubts == 0
+        use engine::Standing::{Absent, NotDone, Todo};
+        matches!(track.standing, Todo | Absent | NotDone { .. }) && track.doubts == 0
     };
     let open = state.steps.iter().enumerate().filter(|(_, at)| is_open(&at.forward));
     let doubts: Vec<Event> = open

@@ -273,8 +273,8 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
         let Asked { operation, steer, reason, inquiry } = asked;
         let now = self.clock.now();
         let settled = inquiry.and_then(|mut inquiry| {
-            if let (Some(tenure), Some(captain)) = (inquiry.tenure.take(), self.courier.captain()) {
-                captain.has(operation, tenure);
+            if let Some(captain) = self.courier.captain() {
+                inquiry.hand_over(operation, captain)?;
             }
             let (journal, ids) = (self.operator.journal_mut(), &mut SystemIds::default());
             takeover::settle(journal, &inquiry, &self.actor, reason.as_deref(), ids, now)
