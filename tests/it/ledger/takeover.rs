@@ -359,3 +359,24 @@ async fn a_process_that_stood_still_before_its_first_lease_lets_go_of_what_anoth
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_before_a_process_stood_still_does_not_hold_after() {
+    let desk = Desk::installed();
+    let plan = plan(Danger::Production, Repeat::AfterSettling);
+    tell(&desk.of("ana"), &plan, &entries(&plan, 3), ana_session()).await;
+    let (bob, ticks) = (desk.of("bob"), Arc::new(Ticks::new(Arc::new(OfServer(desk.clone())))));
+    for stands_still_s in [0, 110] {
+        let mut captain = Captain::new(bob.ledger(), Arc::clone(&ticks), bob_session());
+        let nonce = format!("n9.{stands_still_s}");
+        let mut found = inquire(&bob.ledger(), &ticks, plan.id, &nonce, Here::default()).await.expect("free");
+        desk.pass(stands_still_s);
+        let handed_over = found.hand_over(plan.id, &mut captain);
+        assert_eq!(handed_over.is_ok(), stands_still_s == 0, "{handed_over:?}");
+        captain.keep_only(&[]);
+        while let Some(errand) = captain.load() {
+            captain.landed(errand.await);
+        }
+        desk.pass(200);
+    }
+}

@@ -210,11 +210,7 @@ impl Process {
         match settled {
             Ok(adopted) => {
                 let is_elsewhere = self.stage.judge().cases[&operation].home != self.home;
-                if adopted == Adopted::Brought || is_elsewhere {
-                    let record = self.operator.journal().record(operation, now).unwrap().unwrap();
-                    self.stage.note(|| format!("p{} brings {} entries here", self.number, record.journal.len()));
-                    self.stage.judge().adopted(self.number, self.home, operation, &record.journal);
-                }
+                self.stage.note(|| format!("p{} finds it: {adopted:?}", self.number));
                 if let (Adopted::Brought, true, Some((told, quiet_s))) = (adopted, is_elsewhere, told) {
                     self.stage.judge().adopted_unled(operation, &told, quiet_s);
                     self.stage.happened(|happened| _ = happened.of_all.insert(Fault::Unled));
@@ -364,6 +360,11 @@ impl Journal for Watched {
         // With the bug every owner looks as if it had been silent for an hour.
         let now = if self.bug == Bug::TakesFromTheLiving { now + chrono::TimeDelta::hours(1) } else { now };
         let from = self.inner.take(operation, now)?;
+        if self.stage.judge().cases[&operation].home != self.home {
+            let record = self.inner.record(operation, now)?;
+            let journal = record.map(|record| record.journal).unwrap_or_default();
+            self.stage.judge().adopted(self.number, self.home, operation, &journal);
+        }
         self.stage.note(|| format!("p{} takes the operation from {from:?}", self.number));
         self.stage.judge().taken(self.number, operation);
         Ok(from)
