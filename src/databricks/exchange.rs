@@ -218,6 +218,7 @@ mod tests {
             url: "https://prod.example.test/api".parse().expect("a URL"),
             headers: HeaderMap::new(),
             body: None,
+            permit: None,
         };
         let label = Label { lane: Lane::Act, route: "/api", attempt: 1 };
         exchanger.exchange(label, request, Duration::from_secs(1)).await.expect("an answer");

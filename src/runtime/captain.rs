@@ -398,7 +398,12 @@ impl<S: Sql + Clone + 'static> Captain<S> {
     pub fn load(&mut self) -> Option<BoxFuture<'static, Returned>> {
         let now = self.ticks.now();
         let is_due = |held: &Held| !self.asking.contains(held.tenure.nonce()) && held.is_due(now);
-        let wanted = self.tenures.borrow().iter().map(|(operation, held)| (*operation, held.clone())).find(|(_, held)| is_due(held));
+        let wanted = self
+            .tenures
+            .borrow()
+            .iter()
+            .map(|(operation, held)| (*operation, held.clone()))
+            .find(|(_, held)| is_due(held));
         let leaving = || {
             let known = |(operation, tenure): &(OperationId, Tenure)| {
                 (*operation, Held { tenure: tenure.clone(), whose: Whose::Ours })

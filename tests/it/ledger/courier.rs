@@ -112,19 +112,19 @@ async fn a_question_that_hangs_is_given_up_holds_up_no_other_lease_and_changes_n
     let (way, time) = (Way::of(&desk), Time::of(&desk));
     let mut captain = captain(&way, &time);
     let (one, two) = (OperationId(Ulid::new(5, 1)), OperationId(Ulid::new(5, 2)));
-    captain.want(one, "sales");
+    captain.want(one, "sales", one.0);
     way.hang(1);
     let hung = captain.load().expect("asked");
     let mut hung = Box::pin(hung);
     assert!((&mut hung).now_or_never().is_none(), "it hangs");
-    captain.want(two, "stock");
+    captain.want(two, "stock", two.0);
     settle(&mut captain).await;
     assert!(holds(&captain, two), "its own lease is asked about by itself");
     assert_eq!(captain.standing(one), Some(Standing::Unknown { trouble: None }));
 
     // The first is lost, and wanted anew by a person; the old question comes back after that.
     captain.forget(one);
-    captain.want(one, "sales");
+    captain.want(one, "sales", one.0);
     settle(&mut captain).await;
     assert!(holds(&captain, one));
     let began = tokio::time::Instant::now();
@@ -142,7 +142,7 @@ async fn a_question_without_an_answer_is_asked_again() {
     let (way, time) = (Way::of(&desk), Time::of(&desk));
     let mut captain = captain(&way, &time);
     let one = OperationId(Ulid::new(5, 1));
-    captain.want(one, "sales");
+    captain.want(one, "sales", one.0);
     way.hang(1);
     let asked = captain.load().expect("asked").await;
     captain.landed(asked);
@@ -171,7 +171,7 @@ impl World for Works {
         let found = Outcome::Found(Evidence { thing, certainty: Certainty::Answered, says: "done".to_owned() });
         let outcome = match effect {
             Effect::Check { .. } => Outcome::Holds { world_at: plan.made_at },
-            effect if effect.orders() => match permit.check() {
+            effect if effect.asks() => match permit.check() {
                 Ok(()) => found,
                 Err(why) => Outcome::Refused { why, transient: true, retry_after_s: None },
             },
@@ -210,7 +210,7 @@ impl Process {
             clock,
             ids: Box::new(Counted(0)),
             actor: Actor("ana".to_owned()),
-            rows: outbox_rows(session()),
+            rows: outbox_rows(),
         });
         Self { operator, courier, time: time.clone(), _folder: folder }
     }
@@ -255,7 +255,7 @@ async fn a_lease_is_given_back_only_when_the_ledger_has_all_or_the_time_for_it_i
         let mut shuts = Some(Arc::clone(&way.takes_no_rows));
         ana.until(|ana| {
             // From when the order may leave, the ledger takes no rows.
-            let is_out = ana.operator.view(plan.id).is_some_and(|view| view.state.released);
+            let is_out = ana.operator.view(plan.id).is_some_and(|view| view.state.steps[0].forward.done_at.is_some());
             if let Some(shut) = shuts.take_if(|_| is_out) {
                 *shut.lock().unwrap() = true;
             }
@@ -291,7 +291,7 @@ async fn taking_back_does_not_wait_for_a_ledger_that_does_not_answer() {
     let mut ana = Process::new(&way, &time);
     let plan = with_a_way_back();
     ana.operator.begin(plan.clone(), Some("--yes")).unwrap();
-    ana.until(|ana| ana.operator.view(plan.id).is_some_and(|view| view.state.released)).await;
+    ana.until(|ana| ana.operator.view(plan.id).is_some_and(|view| view.state.steps[0].forward.done_at.is_some())).await;
     way.hang(u32::MAX);
     let asked = ana.operator.ask(plan.id, Request::Abort { reason: None }).unwrap();
     assert!(!asked.is_empty());
@@ -310,7 +310,8 @@ async fn a_lease_that_runs_out_while_taking_back_leaves_the_operation_in_hand_an
         let mut ana = Process::new(&way, &time);
         let plan = with_a_way_back();
         ana.operator.begin(plan.clone(), Some("--yes")).unwrap();
-        ana.until(|ana| ana.operator.view(plan.id).is_some_and(|view| view.state.released)).await;
+        ana.until(|ana| ana.operator.view(plan.id).is_some_and(|view| view.state.steps[0].forward.done_at.is_some()))
+            .await;
         ana.operator.ask(plan.id, Request::Abort { reason: None }).unwrap();
         ana.operator.ask(plan.id, Request::Pause).unwrap();
         if is_taken {
