@@ -25,6 +25,10 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Terminal of the measurement.
 const SIZE: PtySize = PtySize { rows: 45, cols: 160, pixel_width: 0, pixel_height: 0 };
+/// A terminal in which the console only says that it is too small: it polls, and nothing on the screen ticks.
+const TOO_SMALL: PtySize = PtySize { rows: 5, cols: 40, pixel_width: 0, pixel_height: 0 };
+/// How long the last keys may have an effect.
+const SETTLING: Duration = Duration::from_secs(5);
 /// Settling before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(20);
 /// How long idle cost is measured.
@@ -76,6 +80,10 @@ fn main() {
         ms(latencies[latencies.len() * 99 / 100]),
         ms(latencies[latencies.len() - 1])
     );
+    console.resize(TOO_SMALL);
+    console.drain_for(SETTLING);
+    let still = console.cost_over(MEASURED);
+    println!("CPU of a core, nothing ticking    {:>8.2} %", still.cpu_percent);
     console.quit();
 
     let mut cached: Vec<Duration> = (0..STARTS)
@@ -167,7 +175,7 @@ struct Cost {
 struct Console {
     child: Box<dyn portable_pty::Child + Send + Sync>,
     writer: Box<dyn Write + Send>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
     output: Receiver<(Instant, Vec<u8>)>,
     screen: vt100::Parser,
     started_at: Instant,
@@ -200,7 +208,7 @@ impl Console {
         let child = pair.slave.spawn_command(command).expect("the console starts");
         drop(pair.slave);
         let screen = vt100::Parser::new(SIZE.rows.try_into().expect("rows"), SIZE.cols.try_into().expect("columns"), 0);
-        Self { child, writer, _master: pair.master, output, screen, started_at, bytes: 0 }
+        Self { child, writer, master: pair.master, output, screen, started_at, bytes: 0 }
     }
 
     fn take(&mut self, timeout: Duration) -> Option<Instant> {
@@ -270,6 +278,12 @@ impl Console {
             latencies.push(seen_at.duration_since(sent_at));
         }
         latencies
+    }
+
+    fn resize(&mut self, size: PtySize) {
+        self.master.resize(size).expect("a new size");
+        let cells = |count: u16| count.try_into().expect("cells");
+        self.screen.screen_mut().set_size(cells(size.rows), cells(size.cols));
     }
 
     fn quit(mut self) {

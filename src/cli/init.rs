@@ -1,7 +1,7 @@
 //! `lakeshift init`: a first configuration from `.databrickscfg`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use super::Context;
 use super::failure::{Failure, Kind};
 use super::output::{Document, Format};
 use crate::config::starter::{Starter, StarterWorkspace, starter};
+use crate::domain::databrickscfg;
 
 /// What `init` wrote.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -53,10 +54,8 @@ struct LeftOut {
 /// Writes a first configuration. It never overwrites one, and it asks nothing.
 pub(super) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let paths = context.paths()?;
-    let profiles_path = match context.environment.get("DATABRICKS_CONFIG_FILE").filter(|path| !path.is_empty()) {
-        Some(path) => PathBuf::from(path),
-        None => paths.home.join(".databrickscfg"),
-    };
+    let named = context.environment.get("DATABRICKS_CONFIG_FILE").map(String::as_str);
+    let profiles_path = databrickscfg::place(named, Some(&paths.home));
     let target = context.global.config.clone().unwrap_or_else(|| paths.config_file());
     let profiles = std::fs::read_to_string(&profiles_path).map_err(|error| {
         Failure::of_system(format!("cannot read {}", profiles_path.display()), &error)

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::dialect::fleet::EnvironmentName;
 use super::dialect::scalar::{Host, Letter, Name};
+use crate::domain::databrickscfg::{BadLine, Profiles};
 
 /// A first configuration, and what was left out of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +39,11 @@ pub struct StarterWorkspace {
 /// # Errors
 /// When the text cannot be read or has no profile of a workspace.
 pub fn starter(databrickscfg: &str) -> Result<Starter, String> {
-    let quirks = ini::ParseOption { enabled_escape: false, ..ini::ParseOption::default() };
-    // Only the place of an error is repeated: the line itself may hold a secret.
-    let profiles = ini::Ini::load_from_str_opt(databrickscfg, quirks)
-        .map_err(|error| format!("line {}: not a section, a comment or `key = value`", error.line))?;
+    let profiles: Profiles = databrickscfg.parse().map_err(|error: BadLine| error.to_string())?;
     let mut workspaces: Vec<StarterWorkspace> = Vec::new();
     let mut left_out = Vec::new();
     for (profile, keys) in profiles.iter() {
-        let Some(profile) = profile.filter(|profile| !profile.starts_with("__")) else { continue };
-        match workspace(profile, keys.get("host"), &workspaces) {
+        match workspace(profile, keys.get("host").map(String::as_str), &workspaces) {
             Ok(workspace) => workspaces.push(workspace),
             Err(reason) => left_out.push((profile.to_owned(), reason)),
         }
@@ -59,7 +56,7 @@ pub fn starter(databrickscfg: &str) -> Result<Starter, String> {
 }
 
 fn workspace(profile: &str, host: Option<&str>, others: &[StarterWorkspace]) -> Result<StarterWorkspace, String> {
-    let host = host.map(bare).filter(|host| !host.is_empty()).ok_or("it has no host")?;
+    let host = host.filter(|host| !host.is_empty()).ok_or("it has no host")?;
     let host: Host = host.parse()?;
     let host = host.to_string();
     if host.starts_with("https://accounts.") {
@@ -82,12 +79,6 @@ fn workspace(profile: &str, host: Option<&str>, others: &[StarterWorkspace]) -> 
         environment: word(environment).to_owned(),
         environment_known: known.is_some(),
     })
-}
-
-/// A value without the quotes and the comment that the vendor's tools allow.
-fn bare(value: &str) -> &str {
-    let value = value.split_once(" #").map_or(value, |(value, _)| value);
-    value.trim().trim_matches(['"', '\''])
 }
 
 fn word(environment: EnvironmentName) -> &'static str {

@@ -206,12 +206,14 @@ impl Network {
         connect_timeout: Duration,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, NetworkError> {
+        // Plain HTTP goes to loopback alone, which no proxy is asked for, not even one that cannot be.
+        let is_plain = host.starts_with("http://");
         let trust = match ca_bundle {
             Some(pem) => Trust::SystemAnd(pem),
-            None if host.starts_with("http://") => Trust::Nobody,
+            None if is_plain => Trust::Nobody,
             None => Trust::System,
         };
-        Self::new(trust, connect_timeout, environment)
+        Self::new(trust, connect_timeout, if is_plain { const { &BTreeMap::new() } } else { environment })
     }
 }
 

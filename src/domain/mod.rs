@@ -8,6 +8,7 @@ pub mod authority;
 pub mod clock;
 pub mod credential;
 pub mod danger;
+pub mod databrickscfg;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod fleet;

@@ -267,6 +267,20 @@ async fn https_goes_through_the_proxy_and_loopback_does_not() {
     assert!(!seen.is_empty() && seen.iter().all(|line| line.starts_with("CONNECT workspace.invalid:443")), "{seen:?}");
 }
 
+#[tokio::test]
+async fn a_proxy_that_is_none_is_no_obstacle_on_loopback() {
+    let environment = BTreeMap::from([("HTTPS_PROXY".to_owned(), "http://[broken".to_owned())]);
+    let network = |host: &str| Network::for_host(host, None, CONNECT_TIMEOUT, &environment);
+    assert!(network("https://workspace.invalid").expect_err("refused").to_string().contains("HTTPS_PROXY"));
+    let (workspace, host) = listener().await;
+    let (local, _) = client_of(&host, network(&host).expect("a network"), token()).expect("a host");
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"userName\":\"ana\"}";
+    tokio::select! {
+        _ = serve(&workspace, answer) => unreachable!("the server never ends"),
+        answered = local.me() => drop(answered.expect("answers directly")),
+    }
+}
+
 /// Writes a stand-in for the vendor's program that counts its calls and does what `body` says.
 #[cfg(unix)]
 fn program(folder: &Path, body: &str) {

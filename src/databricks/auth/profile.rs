@@ -1,22 +1,16 @@
-//! `.databrickscfg`: sections of `key = value` (databricks-api.md 1.8).
+//! The file of profiles, as signing in needs it: read from its place, and the profile that counts chosen.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::AuthError;
+use crate::domain::databrickscfg::{BadLine, Profiles, Values};
 
-/// The reserved section that names the default profile.
-const SETTINGS: &str = "__settings__";
-
-/// The sections of a file of profiles. `DEFAULT` is a section like the others: nothing inherits from it.
+/// A file of profiles that was read.
 #[derive(Clone, Default)]
 pub(super) struct ProfileFile {
     path: PathBuf,
-    sections: BTreeMap<String, Values>,
+    profiles: Profiles,
 }
-
-/// Keys, in lower case, and values of a section.
-type Values = BTreeMap<String, String>;
 
 impl ProfileFile {
     /// Reads a file. One that does not exist has no profiles.
@@ -31,70 +25,28 @@ impl ProfileFile {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, AuthError> {
-        let mut sections: BTreeMap<String, Values> = BTreeMap::new();
-        let mut current = "DEFAULT".to_owned();
-        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-            let line = line.trim();
-            let bad = || AuthError::BadProfileFile { path: path.to_owned(), line: index + 1 };
-            if line.is_empty() || line.starts_with(['#', ';']) {
-                continue;
-            }
-            if let Some(rest) = line.strip_prefix('[') {
-                let (name, _) = rest.split_once(']').ok_or_else(bad)?;
-                current = name.trim().to_owned();
-                sections.entry(current.clone()).or_default();
-                continue;
-            }
-            let (key, value) = line.split_once('=').ok_or_else(bad)?;
-            let section = sections.entry(current.clone()).or_default();
-            section.insert(key.trim().to_ascii_lowercase(), unquoted(value.trim()).to_owned());
-        }
-        Ok(Self { path: path.to_owned(), sections })
+        let bad = |line: BadLine| AuthError::BadProfileFile { path: path.to_owned(), line: line.0 };
+        Ok(Self { path: path.to_owned(), profiles: text.parse().map_err(bad)? })
     }
 
     /// The profile that counts: the one asked for, else the file's `default_profile`, else `DEFAULT`.
     pub(super) fn choose(&self, asked: Option<&str>) -> Result<Option<(String, &Values)>, AuthError> {
-        let default = self.sections.get(SETTINGS).and_then(|settings| settings.get("default_profile"));
-        let required = asked.or(default.map(String::as_str));
+        let required = asked.or(self.profiles.default_profile());
         let name = required.unwrap_or("DEFAULT");
-        match self.sections.get(name) {
-            Some(values) if name != SETTINGS => Ok(Some((name.to_owned(), values))),
-            _ if required.is_some() => Err(AuthError::NoProfile { path: self.path.clone(), name: name.to_owned() }),
-            _ => Ok(None),
+        match self.profiles.get(name) {
+            Some(values) => Ok(Some((name.to_owned(), values))),
+            None if required.is_some() => Err(AuthError::NoProfile { path: self.path.clone(), name: name.to_owned() }),
+            None => Ok(None),
         }
-    }
-}
-
-/// The value without quotes, and without the comment that may follow.
-fn unquoted(value: &str) -> &str {
-    if let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\''))
-        && let Some(end) = value[1..].find(quote)
-    {
-        let rest = value[1 + end + 1..].trim_start();
-        if rest.is_empty() || rest.starts_with(['#', ';']) {
-            return &value[1..=end];
-        }
-    }
-    match value.find(" #").or_else(|| value.find("\t#")) {
-        Some(comment) => value[..comment].trim_end(),
-        None => value,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn parse(text: &str) -> ProfileFile {
         ProfileFile::parse(Path::new("cfg"), text).expect("parses")
-    }
-
-    #[test]
-    fn nothing_inherits_from_default() {
-        let file = parse("[DEFAULT]\nhost = https://d\ntoken = secret\n[dev]\nhost=https://dev\n");
-        let (_, dev) = file.choose(Some("dev")).expect("is there").expect("is there");
-        assert_eq!(dev.get("token"), None);
     }
 
     #[test]
@@ -113,25 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_comments_go() {
-        let file = parse(
-            "; note\n[p]\na = \"x y\" # why\nb = 'q'\nc = plain # why\nd = has#hash\ne = \"open\nf = \"a\" b\nHOST=h\n",
-        );
-        let (_, values) = file.choose(Some("p")).expect("chosen").expect("is there");
-        let got: Vec<_> = ["a", "b", "c", "d", "e", "f", "host"].iter().map(|key| values[*key].as_str()).collect();
-        assert_eq!(got, ["x y", "q", "plain", "has#hash", "\"open", "\"a\" b", "h"]);
-    }
-
-    #[test]
-    fn a_line_that_is_nothing_is_named() {
+    fn a_line_that_is_nothing_is_named_with_its_file() {
         let error = ProfileFile::parse(Path::new("cfg"), "[a]\n\nnonsense\n").err().expect("refused");
         assert!(error.to_string().starts_with("cfg line 3"), "{error}");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_breaks_the_reader(text in "[\\[\\]=\"'# a-z\n\u{e9}]*") {
-            let _ = ProfileFile::parse(Path::new("cfg"), &text);
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Finds the credential of a workspace: by what its configuration names, or along the SDK's chain (databricks-api.md 1.1 to 1.3).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::SecretString;
 
@@ -10,6 +10,7 @@ use super::profile::ProfileFile;
 use super::{AuthError, Credentials, Method};
 use crate::databricks::host::normalized;
 use crate::domain::credential::{CredentialSource, SecretSource};
+use crate::domain::databrickscfg;
 
 /// An attribute of the SDK's configuration: its name in a profile, its variable, the family of methods that it belongs to.
 struct Attribute {
@@ -23,7 +24,7 @@ const fn attribute(name: &'static str, variable: &'static str, family: Option<&'
 }
 
 /// Those that decide which method counts. The families that lakeshift does not know are here to be refused by name.
-const ATTRIBUTES: [Attribute; 16] = [
+const ATTRIBUTES: [Attribute; 17] = [
     attribute("host", "DATABRICKS_HOST", None),
     attribute("auth_type", "DATABRICKS_AUTH_TYPE", None),
     attribute("token", "DATABRICKS_TOKEN", Some("pat")),
@@ -40,6 +41,7 @@ const ATTRIBUTES: [Attribute; 16] = [
     attribute("metadata_service_url", "DATABRICKS_METADATA_SERVICE_URL", Some("metadata-service")),
     attribute("oidc_token_env", "DATABRICKS_OIDC_TOKEN_ENV", Some("env-oidc")),
     attribute("oidc_token_filepath", "DATABRICKS_OIDC_TOKEN_FILEPATH", Some("file-oidc")),
+    attribute("oidc_token_filepath", "DATABRICKS_OIDC_TOKEN_FILE", Some("file-oidc")),
 ];
 
 /// Finds the credential for the workspace at `host`. Reads files, once; `home` is the user's home folder.
@@ -102,14 +104,7 @@ impl Search<'_> {
     }
 
     fn profile_file(&self) -> Result<ProfileFile, AuthError> {
-        let path = match self.variable("DATABRICKS_CONFIG_FILE") {
-            Some(path) => match (path.strip_prefix("~/"), self.home) {
-                (Some(rest), Some(home)) => home.join(rest),
-                _ => PathBuf::from(path),
-            },
-            None => self.home.unwrap_or(Path::new("")).join(".databrickscfg"),
-        };
-        ProfileFile::read(&path)
+        ProfileFile::read(&databrickscfg::place(self.variable("DATABRICKS_CONFIG_FILE"), self.home))
     }
 
     /// A profile that the workspace's configuration names: the environment adds nothing to it.

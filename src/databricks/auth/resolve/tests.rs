@@ -75,6 +75,10 @@ fn a_lone_foreign_attribute_trips_it_as_in_the_sdk() {
 fn what_is_not_known_is_refused_by_name() {
     let error = Home::new("", &[("ARM_TENANT_ID", "x")]).chain().expect_err("not known");
     assert_eq!(error, AuthError::Unsupported { method: "azure".into() });
+    for variable in ["DATABRICKS_OIDC_TOKEN_FILEPATH", "DATABRICKS_OIDC_TOKEN_FILE"] {
+        let error = Home::new("", &[(variable, "x")]).chain().expect_err("not known");
+        assert_eq!(error, AuthError::Unsupported { method: "file-oidc".into() }, "{variable}");
+    }
     let error = Home::new("", &[("DATABRICKS_AUTH_TYPE", "external-browser")]).chain().expect_err("not known");
     assert!(error.to_string().contains("external-browser"), "{error}");
 }
