@@ -143,15 +143,13 @@ pub struct Captain<S> {
     tenures: watch::Sender<Tenures>,
     /// Those whose operation is no longer in hand.
     leaving: BTreeSet<OperationId>,
-    /// Products that are known to have a row, or were given one.
-    added: BTreeSet<String>,
 }
 
 impl<S: Sql + Clone + 'static> Captain<S> {
     /// One that holds nothing.
     pub fn new(ledger: Ledger<S>, ticks: Arc<Ticks>, session: Ulid) -> Self {
         let tenures = watch::Sender::new(Tenures::new());
-        Self { ledger, ticks, session, taken: 0, tenures, leaving: BTreeSet::new(), added: BTreeSet::new() }
+        Self { ledger, ticks, session, taken: 0, tenures, leaving: BTreeSet::new() }
     }
 
     /// What is held, for whoever is about to send something.
@@ -245,14 +243,9 @@ impl<S: Sql + Clone + 'static> Captain<S> {
             .iter()
             .find(|(_, tenure)| due(tenure))
             .map(|(operation, tenure)| (*operation, tenure.clone()))?;
-        let adds = self.added.insert(tenure.product().to_owned());
         let (ledger, ticks) = (self.ledger.clone(), Arc::clone(&self.ticks));
         Some(
             async move {
-                if adds && let Err(trouble) = lease::add(&ledger, tenure.product()).await {
-                    // There may be one all the same; the look tells.
-                    tracing::debug!(%trouble, "no row could be added to the table of leases");
-                }
                 lease::step(&mut tenure, &ledger, &|| ticks.now()).await;
                 Returned { operation, tenure }
             }
