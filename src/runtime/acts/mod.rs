@@ -91,6 +91,7 @@ impl Acts {
             preparing: FuturesUnordered::new(),
             asking: FuturesUnordered::new(),
             reading: FuturesUnordered::new(),
+            reader: Arc::default(),
             told: None,
         };
         tasks.spawn(hands.work(waiting));
@@ -123,6 +124,8 @@ struct Hands<J> {
     asking: FuturesUnordered<BoxFuture<'static, Asked>>,
     /// Looks at the shared record for the screen.
     reading: FuturesUnordered<BoxFuture<'static, Result<Arc<RecordPage>, String>>>,
+    /// What was read of it before.
+    reader: Arc<tokio::sync::Mutex<page::Reader>>,
     told: Option<follow::Told>,
 }
 
@@ -196,10 +199,13 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
 
     async fn read_record(&mut self, verify: bool) {
         match self.courier.ledger().cloned() {
-            Some(ledger) => self.reading.push(Box::pin(async move {
-                let read = page::read(&ledger, verify).await;
-                read.map(Arc::new).map_err(|trouble| trouble.message)
-            })),
+            Some(ledger) => {
+                let reader = Arc::clone(&self.reader);
+                self.reading.push(Box::pin(async move {
+                    let read = reader.lock().await.read(&ledger, verify).await;
+                    read.map(Arc::new).map_err(|trouble| trouble.message)
+                }));
+            }
             None => {
                 let why = self.no_ledger.clone().unwrap_or_else(|| "no ledger is configured".to_owned());
                 self.say(Fact::RecordRead(Err(why))).await;

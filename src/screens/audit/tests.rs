@@ -116,12 +116,14 @@ pub(crate) fn page(findings: Option<Vec<String>>) -> Arc<RecordPage> {
         holds: true,
     };
     let forged = RecordRow { id: "x1".to_owned(), operation: None, holds: false, by: "eve".to_owned(), ..row.clone() };
-    let proof = findings.map(|findings| Proof { at: now(), rows: 41, findings });
+    let proof = findings.map(|findings| Proof { at: now(), rows: 41, findings, unseen_commits: 0 });
     Arc::new(RecordPage {
         rows: vec![Arc::new(row), Arc::new(forged)],
         operations: vec![Arc::new(other)],
         reader: "sp-ledger".to_owned(),
         sealed: Some(Sealed { seq: 12, upto: now() - TimeDelta::minutes(9) }),
+        unsealed: None,
+        leases: Vec::new(),
         proof,
     })
 }
