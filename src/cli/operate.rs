@@ -98,7 +98,9 @@ impl Desk {
         let mut ids = SystemIds::default();
         let session = ids.ulid(clock.now());
         let who = format!("{actor}, lakeshift {command}");
-        let journal = store::Journal::open(&config.paths.state_dir, session, &who).map_err(|error| of_store(&error))?;
+        let mut journal =
+            store::Journal::open(&config.paths.state_dir, session, &who).map_err(|error| of_store(&error))?;
+        journal.forget_delivered(clock.now()).map_err(|error| of_store(&error))?;
         let (courier, no_ledger) = match ledger {
             Ok(ledger) => (Courier::new(ledger, clock.clone(), session), None),
             Err(NoLedger::NotConfigured) => (Courier::none(), None),

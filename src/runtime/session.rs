@@ -173,7 +173,8 @@ impl Session<'_> {
         let mut ids = SystemIds::default();
         let journal =
             store::Journal::open(&self.config.paths.state_dir, ids.ulid(clock.now()), &format!("{who}, the console"));
-        let journal = journal.map_err(|error| {
+        let cleared = journal.and_then(|mut journal| journal.forget_delivered(clock.now()).map(|()| journal));
+        let journal = cleared.map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("nothing can be done without a journal: {error}{cause}")
         })?;

@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 pub use adoption::Adopted;
 pub use journal::{Health, Journal, Owner, Record};
-pub use outbox::{OutboxRow, Waiting};
+pub use outbox::{OutboxRow, RowKey, Waiting};
 pub use write::Written;
 
 use crate::operations::Unhashable;

@@ -10,7 +10,7 @@ use crate::operations::plan::OperationId;
 use crate::operations::planning::InHand;
 use crate::runtime::delivery::{DeliveryState, Outbox};
 use crate::runtime::operator::{CrashingJournal, Journal, Operator};
-use crate::store::{self, Health, OutboxRow, Record, Waiting};
+use crate::store::{self, Health, OutboxRow, Record, RowKey, Waiting};
 
 /// How many operations that are over are shown besides all that are not.
 const KEPT: usize = 200;
@@ -115,12 +115,16 @@ impl<J: Book> Book for CrashingJournal<J> {
 }
 
 impl<J: Outbox> Outbox for CrashingJournal<J> {
-    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error> {
-        self.inner().pending(limit)
+    fn pending(&self, limit: usize, except: &[String]) -> Result<Vec<OutboxRow>, store::Error> {
+        self.inner().pending(limit, except)
     }
 
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
-        self.inner_mut().acknowledge(ids, now)
+    fn acknowledge(&mut self, keys: &[RowKey], now: Instant) -> Result<(), store::Error> {
+        self.inner_mut().acknowledge(keys, now)
+    }
+
+    fn set_aside(&mut self, key: &RowKey, why: &str) -> Result<(), store::Error> {
+        self.inner_mut().set_aside(key, why)
     }
 
     fn waiting(&self) -> Result<Waiting, store::Error> {

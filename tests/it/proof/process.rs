@@ -386,13 +386,17 @@ impl Journal for Watched {
 }
 
 impl Outbox for Watched {
-    fn pending(&self, limit: usize) -> Result<Vec<OutboxRow>, store::Error> {
-        self.inner.pending(limit)
+    fn pending(&self, limit: usize, except: &[String]) -> Result<Vec<OutboxRow>, store::Error> {
+        self.inner.pending(limit, except)
     }
 
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
+    fn acknowledge(&mut self, keys: &[store::RowKey], now: Instant) -> Result<(), store::Error> {
         self.stage.cross(self.number, Crash::BeforeAcknowledged);
-        self.inner.acknowledge(ids, now)
+        self.inner.acknowledge(keys, now)
+    }
+
+    fn set_aside(&mut self, key: &store::RowKey, why: &str) -> Result<(), store::Error> {
+        self.inner.set_aside(key, why)
     }
 
     fn waiting(&self) -> Result<Waiting, store::Error> {
