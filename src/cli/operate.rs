@@ -17,7 +17,7 @@ use crate::databricks::{Client, Observer};
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
 use crate::domain::inventory::{ObjectFacts, ObjectKind};
-use crate::domain::proof::{Off, off};
+use crate::domain::proof::{Feature, Off, off};
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::text;
 use crate::operations::Planning;
@@ -119,7 +119,12 @@ impl Desk {
             // Without a ledger there is nobody to tell.
             rows: if config.fleet.ledger.is_some() { outbox_rows(session) } else { no_rows() },
         });
-        Ok(Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) })
+        let mut desk = Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) };
+        // What sealing stands on must not have failed.
+        if desk.off().iter().all(|off| off.feature != Feature::Leases) {
+            desk.courier.enable_sealing();
+        }
+        Ok(desk)
     }
 
     pub(super) fn journal(&self) -> &store::Journal {

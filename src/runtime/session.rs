@@ -15,6 +15,7 @@ use crate::databricks::Observer;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
 use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind};
+use crate::domain::proof::Feature;
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::Workspace;
@@ -179,7 +180,7 @@ impl Session<'_> {
             format!("nothing can be done without a journal: {error}{cause}")
         })?;
         let session = journal.session().id;
-        let (courier, no_ledger) = match ledger::open(self.config, links) {
+        let (mut courier, no_ledger) = match ledger::open(self.config, links) {
             Ok(ledger) => (Courier::new(ledger, clock.clone(), session), None),
             Err(NoLedger::NotConfigured) => (Courier::none(), None),
             Err(error) => {
@@ -202,6 +203,11 @@ impl Session<'_> {
         });
         let actor = Actor(who.clone());
         let shop = Shop::of(self.config, links, Actor(who), clock.clone(), Box::new(SystemIds::default()));
+        // What sealing stands on must not have failed.
+        let proofs = operator.journal().inner().proofs().unwrap_or_default();
+        if shop.off(&proofs).iter().all(|off| off.feature != Feature::Leases) {
+            courier.enable_sealing();
+        }
         let (shop, clock, out) = (Arc::new(shop), clock.clone(), out.clone());
         Ok(Acts::start(acts::Parts { operator, shop, courier, no_ledger, actor, clock, out }))
     }

@@ -90,19 +90,9 @@ pub async fn seal<S: Sql>(ledger: &Ledger<S>, seal_id: &str, anchor: Option<&str
         own_commits: None,
         tables: Default::default(),
     };
-    let versions = try_join_all(Table::ALL.iter().map(|table| ledger.version(*table))).await?;
-    let mut count = 0;
-    for (table, version) in Table::ALL.iter().zip(versions) {
-        let since = sealed.get(table).copied();
-        let mut of_table = SealedTable { version, rows: Vec::new(), commits: None };
-        if since != Some(version) {
-            let rows = new_rows(ledger, *table, since, version).await?;
-            count += rows.len();
-            of_table.rows = rows.iter().map(SealedRow::of).collect();
-            of_table.commits = new_commits(ledger, *table, since, version).await?;
-        }
-        body.tables.insert(*table, of_table);
-    }
+    let of_tables = Table::ALL.iter().map(|table| of_table(ledger, *table, sealed.get(table).copied()));
+    body.tables = Table::ALL.iter().copied().zip(try_join_all(of_tables).await?).collect();
+    let count = body.tables.values().map(|sealed| sealed.rows.len()).sum();
     let saw = |sealed: &SealedTable| sealed.commits.as_ref().is_some_and(|commits| !commits.odd.is_empty());
     if let (0, Some(last), false) = (count, last, body.tables.values().any(saw)) {
         return Ok(Sealed { seal: last.clone(), rows: None });
@@ -131,6 +121,17 @@ async fn newest<S: Sql>(ledger: &Ledger<S>) -> Result<(Option<Seal>, BTreeMap<Ta
         to = from;
     }
     Ok((last, sealed))
+}
+
+/// What is to be sealed of one table since a version.
+async fn of_table<S: Sql>(ledger: &Ledger<S>, table: Table, since: Option<u64>) -> Result<SealedTable, SqlTrouble> {
+    let version = ledger.version(table).await?;
+    if since == Some(version) {
+        return Ok(SealedTable { version, rows: Vec::new(), commits: None });
+    }
+    let rows = new_rows(ledger, table, since, version).await?;
+    let commits = new_commits(ledger, table, since, version).await?;
+    Ok(SealedTable { version, rows: rows.iter().map(SealedRow::of).collect(), commits })
 }
 
 /// What is to be seen of a table's commits since a version.

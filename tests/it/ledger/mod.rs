@@ -7,6 +7,7 @@ mod desk;
 mod installation;
 mod lease;
 mod seal;
+mod sealer;
 pub(crate) mod takeover;
 
 pub(crate) use desk::{Desk, Running, place};

@@ -37,7 +37,7 @@ fn start() -> DateTime<Utc> {
 }
 
 /// The same clock as the server's.
-struct OfServer(Desk);
+pub(super) struct OfServer(pub(super) Desk);
 
 impl Clock for OfServer {
     fn now(&self) -> DateTime<Utc> {
