@@ -258,6 +258,11 @@ impl Follower {
         Ok(&self.rows)
     }
 
+    /// What the last look knew.
+    pub fn rows(&self) -> &[Recorded] {
+        &self.rows
+    }
+
     /// What came since the last look; none if nobody can tell.
     async fn new_rows<S: Sql>(&self, ledger: &Ledger<S>, version: u64) -> Result<Option<Vec<Recorded>>, SqlTrouble> {
         let Some(since) = self.version.filter(|since| *since <= version) else { return Ok(None) };

@@ -16,10 +16,8 @@ pub use tenure::{
 };
 
 use super::book::Ledger;
-use super::rows::{BadRow, LedgerRow, Value};
 use super::sql::{Sql, SqlTrouble};
 use super::statements;
-use super::tables::Table;
 
 /// The rows that belong to no product of the fleet; the installation makes them, as it makes one for each product.
 pub const OWN: [&str; 2] = [FLEET, SEALER];
@@ -28,7 +26,7 @@ pub const OWN: [&str; 2] = [FLEET, SEALER];
 pub const SEALER: &str = "_ledger";
 
 /// The row for what belongs to no product.
-pub const FLEET: &str = "_fleet";
+pub const FLEET: &str = crate::operations::plan::NO_PRODUCT;
 
 /// Does what a tenure asks, if it asks for anything; tells whether it did.
 ///
@@ -85,31 +83,4 @@ async fn change<S: Sql>(ledger: &Ledger<S>, product: &str, order: &Order) -> Res
         Order::Look => return Ok(()),
     };
     ledger.sql().execute(&ask.with("product", product)).await.map(|_| ())
-}
-
-/// What the audit says of a lease that was taken from its holder.
-///
-/// # Errors
-/// Never for texts; the row's own check is passed on.
-pub fn take_over_row(audit_id: &str, tenure: &Tenure, from: &LeaseRow, reason: &str) -> Result<LedgerRow, BadRow> {
-    let detail = serde_json::json!({
-        "v": 1,
-        "product": tenure.product(),
-        "from": from.holder,
-        "from_op_id": from.op_id,
-        "fence": from.fence + 1,
-        "reason": reason,
-    });
-    let text = |text: &str| Value::Text(text.to_owned());
-    LedgerRow::new(
-        Table::AuditEvent,
-        [
-            ("audit_id", text(audit_id)),
-            ("op_id", text(tenure.op_id())),
-            ("verb", text("lease_taken_over")),
-            ("target", text(tenure.product())),
-            ("outcome", text("asked")),
-            ("detail_json", text(&detail.to_string())),
-        ],
-    )
 }

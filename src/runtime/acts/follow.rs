@@ -1,9 +1,12 @@
 //! How operations are followed: read from the journal whenever something moved, here or in another process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shop;
-use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
+use crate::app::operations::{
+    LeaseStanding, LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView,
+};
 use crate::domain::Instant;
 use crate::domain::proof::Proof;
 use crate::operations::plan::OperationId;
@@ -47,6 +50,11 @@ pub trait Book {
     /// # Errors
     /// The store's.
     fn proofs(&self) -> Result<Vec<Proof>, store::Error>;
+    /// Keeps what was proven in other homes, where it is newer.
+    ///
+    /// # Errors
+    /// The store's.
+    fn take_proofs(&mut self, proofs: &[Proof]) -> Result<(), store::Error>;
     /// How much waits for the ledger.
     ///
     /// # Errors
@@ -79,6 +87,10 @@ impl Book for store::Journal {
         Self::proofs(self)
     }
 
+    fn take_proofs(&mut self, proofs: &[Proof]) -> Result<(), store::Error> {
+        Self::take_proofs(self, proofs)
+    }
+
     fn waits(&self) -> Result<Waiting, store::Error> {
         Self::waiting(self)
     }
@@ -107,6 +119,10 @@ impl<J: Book> Book for CrashingJournal<J> {
 
     fn proofs(&self) -> Result<Vec<Proof>, store::Error> {
         self.inner().proofs()
+    }
+
+    fn take_proofs(&mut self, proofs: &[Proof]) -> Result<(), store::Error> {
+        self.inner_mut().take_proofs(proofs)
     }
 
     fn waits(&self) -> Result<Waiting, store::Error> {
@@ -147,6 +163,8 @@ pub(super) struct LedgerNow<'a> {
     pub(super) delivery: Option<&'a DeliveryState>,
     /// Why there is none although one is configured.
     pub(super) no_ledger: Option<&'a str>,
+    /// How it stands with the leases that operations in hand here need.
+    pub(super) leases: &'a BTreeMap<OperationId, LeaseStanding>,
 }
 
 /// How all operations stand, if that differs from what was told last.
@@ -164,6 +182,7 @@ pub(super) fn snapshot<J: Book + Journal>(
         && !moved
         && !told.others
         && told.version == version
+        && told.snapshot.leases == *ledger.leases
     {
         return Ok(None);
     }
@@ -176,6 +195,7 @@ pub(super) fn snapshot<J: Book + Journal>(
     });
     let operations: Result<Vec<_>, _> = records.into_iter().map(|record| view(journal, record)).collect();
     let waiting = journal.waits()?;
+    let leases = ledger.leases.clone();
     let ledger = LedgerStanding {
         configured: ledger.delivery.is_some() || ledger.no_ledger.is_some(),
         waiting: waiting.rows,
@@ -185,7 +205,7 @@ pub(super) fn snapshot<J: Book + Journal>(
             .and_then(|delivery| delivery.trouble.clone())
             .or_else(|| ledger.no_ledger.map(crate::domain::text::line)),
     };
-    let snapshot = OperationsSnapshot { operations: operations?, ledger, off: shop.off(&journal.proofs()?) };
+    let snapshot = OperationsSnapshot { operations: operations?, ledger, off: shop.off(&journal.proofs()?), leases };
     let is_news = told.as_ref().is_none_or(|told| told.snapshot != snapshot);
     *told = Some(Told { version, others, snapshot: snapshot.clone() });
     Ok(is_news.then_some(snapshot))

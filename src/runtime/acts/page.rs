@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::app::operations::{OperationRecord, OwnerHealth, OwnerView};
 use crate::app::record::{LeaseView, Proof, RecordPage, RecordRow, Sealed, Unsealed};
 use crate::domain::Instant;
-use crate::domain::text;
-use crate::ledger::journal::{Found, operations_of};
+use crate::domain::{proof, text};
+use crate::ledger::journal::{Found, operations_of, proofs_of};
 use crate::ledger::lease::{self, LeaseRow};
 use crate::ledger::seal::{Ends, ends, gather, is_overdue, verify};
 use crate::ledger::{Follower, Ledger, Recorded, Sql, SqlTrouble};
@@ -16,7 +16,7 @@ use crate::operations::plan::OperationId;
 
 /// What this console has read of the record: each look adds what is new, by a few small statements.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub struct Reader {
     follower: Follower,
     /// Who the server takes us for, once it has said so.
     user: Option<String>,
@@ -27,11 +27,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub(super) async fn read<S: Sql>(
-        &mut self,
-        ledger: &Ledger<S>,
-        with_proof: bool,
-    ) -> Result<RecordPage, SqlTrouble> {
+    pub async fn read<S: Sql>(&mut self, ledger: &Ledger<S>, with_proof: bool) -> Result<RecordPage, SqlTrouble> {
         let reader = match &self.user {
             Some(user) => user.clone(),
             None => self.user.insert(ledger.greet().await?.user).clone(),
@@ -60,6 +56,13 @@ impl Reader {
             leases: leases.iter().filter_map(held).collect(),
             proof,
         })
+    }
+}
+
+impl Reader {
+    /// What rounds of the doctor have shown, in whichever home, as far as it was read.
+    pub fn proofs(&self) -> Vec<proof::Proof> {
+        proofs_of(self.follower.rows())
     }
 }
 

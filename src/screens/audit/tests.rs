@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::app::act::Order;
 use crate::app::fixture::Console;
 use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
-use crate::app::record::{Proof, RecordPage, RecordRow, Sealed};
+use crate::app::record::{Proof, RecordPage, RecordRow, Sealed, Unsealed};
 use crate::app::{Effect, Fact};
 use crate::domain::fixture::now;
 use crate::screens::Screen;
@@ -134,6 +134,17 @@ fn audit_of_journal_and_ledger() {
         let mut console = audit(columns, rows);
         with_ledger(&mut console, journals().split_off(1));
         console.happens(Fact::RecordRead(Ok(page(Some(Vec::new())))));
+        console
+    });
+    in_every_size("audit-unsealed", |columns, rows| {
+        let mut console = audit(columns, rows);
+        with_ledger(&mut console, journals().split_off(1));
+        let oldest = now() - TimeDelta::minutes(31);
+        let unsealed = Some(Unsealed { rows: 1_204, oldest, overdue: true });
+        let proof = Some(Proof { at: now(), rows: 41, findings: Vec::new(), unseen_commits: 312 });
+        let read = RecordPage { unsealed, proof, ..RecordPage::clone(&page(None)) };
+        console.happens(Fact::RecordRead(Ok(Arc::new(read))));
+        console.press("enter");
         console
     });
     in_every_size("audit-findings", |columns, rows| {

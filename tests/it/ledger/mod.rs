@@ -6,6 +6,7 @@ mod delivery;
 mod desk;
 mod installation;
 mod lease;
+mod page;
 mod seal;
 mod sealer;
 pub(crate) mod takeover;
