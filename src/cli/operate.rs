@@ -32,7 +32,7 @@ use crate::runtime::connect::{Link, connect};
 use crate::runtime::courier::Courier;
 use crate::runtime::doctor::in_use;
 use crate::runtime::entropy::{Ids, SystemIds};
-use crate::runtime::ledger::{NoLedger, Warehouse, open as open_ledger, outbox_rows};
+use crate::runtime::ledger::{NoLedger, Warehouse, in_background, open as open_ledger, outbox_rows};
 use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, Workspaces, World, no_rows};
 use crate::store;
 
@@ -121,8 +121,9 @@ impl Desk {
         });
         let mut desk = Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) };
         // What sealing stands on must not have failed.
-        if desk.off().iter().all(|off| off.feature != Feature::Leases) {
-            desk.courier.enable_sealing();
+        let may_seal = desk.off().iter().all(|off| off.feature != Feature::Leases);
+        if let Some(ledger) = desk.courier.ledger().filter(|_| may_seal).map(in_background) {
+            desk.courier.enable_sealing(ledger);
         }
         Ok(desk)
     }

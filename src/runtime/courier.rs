@@ -62,10 +62,9 @@ impl<S: Sql + Clone + 'static> Courier<S> {
         Self(Some(Way { delivery: Delivery::new(ledger), captain, sealer: None, parcel: None, errand: None }))
     }
 
-    /// From now on it seals what it has delivered, too.
-    pub fn enable_sealing(&mut self) {
+    /// From now on it seals what it has delivered, too, through a way of its own to the ledger.
+    pub fn enable_sealing(&mut self, ledger: Ledger<S>) {
         if let Some(way) = &mut self.0 {
-            let ledger = way.delivery.ledger().clone();
             way.sealer = Some(Sealer::new(ledger, way.captain.ticks()));
         }
     }

@@ -113,6 +113,12 @@ pub fn open(config: &Config, links: &[Link]) -> Result<Ledger<Warehouse>, NoLedg
     Ok(Ledger::new(warehouse, place))
 }
 
+/// The same ledger for what nobody waits for: its requests let all others go first.
+pub fn in_background(ledger: &Ledger<Warehouse>) -> Ledger<Warehouse> {
+    let Warehouse { client, id } = ledger.sql();
+    Ledger::new(Warehouse::new(client.in_lane(Lane::Poll), id.clone()), ledger.place().clone())
+}
+
 /// A ledger for simulated workspaces, as `ledger init` would make it: with a lease for each product of theirs.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ use crate::runtime::console::{self, Ended, Feeder, Parts};
 use crate::runtime::courier::Courier;
 use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::keeper::Keeper;
-use crate::runtime::ledger::{self, NoLedger, outbox_rows};
+use crate::runtime::ledger::{self, NoLedger, in_background, outbox_rows};
 use crate::runtime::operator::{self, CrashingJournal, Operator, Workspaces, World, no_rows};
 use crate::runtime::poller::schedule::Pace;
 use crate::runtime::poller::sweeper::TierOf;
@@ -205,8 +205,9 @@ impl Session<'_> {
         let shop = Shop::of(self.config, links, Actor(who), clock.clone(), Box::new(SystemIds::default()));
         // What sealing stands on must not have failed.
         let proofs = operator.journal().inner().proofs().unwrap_or_default();
-        if shop.off(&proofs).iter().all(|off| off.feature != Feature::Leases) {
-            courier.enable_sealing();
+        let may_seal = shop.off(&proofs).iter().all(|off| off.feature != Feature::Leases);
+        if let Some(ledger) = courier.ledger().filter(|_| may_seal).map(in_background) {
+            courier.enable_sealing(ledger);
         }
         let (shop, clock, out) = (Arc::new(shop), clock.clone(), out.clone());
         Ok(Acts::start(acts::Parts { operator, shop, courier, no_ledger, actor, clock, out }))
