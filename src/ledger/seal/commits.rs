@@ -98,7 +98,7 @@ mod tests {
         let seen = |from, to| SeenCommits { from, to, odd: Vec::new() };
         let (early, late, within, beyond) = (seen(0, 3), seen(6, 9), seen(7, 8), seen(8, 12));
         assert_eq!(unseen(9, &[]), 10);
-        assert_eq!(unseen(9, &[early.clone()]), 6);
+        assert_eq!(unseen(9, std::slice::from_ref(&early)), 6);
         assert_eq!(unseen(9, &[late, within, early.clone()]), 2, "4 and 5");
         assert_eq!(unseen(9, &[early.clone(), beyond]), 4);
         assert_eq!(unseen(0, &[early]), 0);

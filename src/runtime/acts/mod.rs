@@ -126,11 +126,14 @@ struct Hands<J> {
     /// Operations that are to be steered, and of which the ledger is asked first whether another home has gone on with them.
     asking: FuturesUnordered<BoxFuture<'static, Asked>>,
     /// Looks at the shared record for the screen.
-    reading: FuturesUnordered<BoxFuture<'static, Result<(RecordPage, Vec<Proof>), String>>>,
+    reading: FuturesUnordered<BoxFuture<'static, Read>>,
     /// What was read of it before.
     reader: Arc<tokio::sync::Mutex<page::Reader>>,
     told: Option<follow::Told>,
 }
+
+/// What a look at the shared record brought, and what is proven in other homes; why it brought nothing.
+type Read = Result<(RecordPage, Vec<Proof>), String>;
 
 /// What the ledger said of an operation that is to be steered.
 struct Asked {
@@ -218,7 +221,7 @@ impl<J: Book + Journal + Outbox + Adopts> Hands<J> {
     }
 
     /// Shows what was read, and takes in what other homes have proven: what failed there is off here, too.
-    async fn has_read(&mut self, read: Result<(RecordPage, Vec<Proof>), String>) {
+    async fn has_read(&mut self, read: Read) {
         let page = read.map(|(page, proofs)| {
             if let Err(error) = self.operator.journal_mut().take_proofs(&proofs) {
                 tracing::warn!(%error, "what other homes have proven could not be kept");
