@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use crate::app::act::{Answer, Ask, Order, Preview, Rights, Wish};
 use crate::app::interlock::READING_MS;
 use crate::app::message::{Fact, Feed, Message, Observed};
-use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot};
+use crate::app::operations::{OperationRecord, OperationsSnapshot};
 use crate::app::{Effect, Model, Settings, update, vocabulary};
 use crate::domain::Instant;
 use crate::domain::authority::Verdict;
@@ -110,7 +110,7 @@ impl Console {
     /// The runtime tells how operations stand.
     pub(crate) fn advance(&mut self, operations: Vec<OperationRecord>) -> Vec<Effect> {
         let operations = operations.into_iter().map(Arc::new).collect();
-        let snapshot = OperationsSnapshot { operations, ledger: LedgerStanding::default(), off: Vec::new() };
+        let snapshot = OperationsSnapshot { operations, ..OperationsSnapshot::default() };
         self.happens(Fact::OperationsAdvanced(Arc::new(snapshot)))
     }
 

@@ -23,6 +23,18 @@ pub struct OperationsSnapshot {
     /// What is off because a proof of the doctor failed.
     #[serde(default)]
     pub off: Vec<Off>,
+    /// How it stands with the leases that this console's operations need.
+    #[serde(default)]
+    pub leases: BTreeMap<OperationId, LeaseStanding>,
+}
+
+/// How it stands with the lease that an operation in hand here needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseStanding {
+    /// Whether it is held here: without it nothing is sent.
+    pub held: bool,
+    /// In words. From outside.
+    pub words: String,
 }
 
 /// How the shared ledger keeps up.
@@ -250,6 +262,8 @@ pub struct Operations {
     pub ledger: LedgerStanding,
     /// What is off because a proof of the doctor failed.
     pub off: Vec<Off>,
+    /// How it stands with the leases that this console's operations need.
+    pub leases: BTreeMap<OperationId, LeaseStanding>,
     /// Whether any snapshot came yet.
     pub read: bool,
     /// The shared record, as it was last read.
@@ -281,6 +295,7 @@ impl Operations {
         self.known = known;
         self.ledger = snapshot.ledger.clone();
         self.off = snapshot.off.clone();
+        self.leases = snapshot.leases.clone();
         self.read = true;
         moved
     }
@@ -296,6 +311,17 @@ impl Operations {
         let mut all: Vec<&Operation> = self.known.values().chain(others).collect();
         all.sort_by_key(|operation| std::cmp::Reverse(operation.record.id));
         all.into_iter()
+    }
+
+    /// What an operation waits for, in words: its lease before all else. May hold text from outside.
+    pub fn waits_for(&self, operation: &Operation, now: Instant) -> String {
+        match self.leases.get(&operation.record.id).filter(|lease| !lease.held && !operation.record.is_over) {
+            Some(lease) => match lease.words.strip_prefix("the lease is ") {
+                Some(words) => format!("its lease, {words}"),
+                None => format!("its lease: {}", lease.words),
+            },
+            None => operation.waits_for(now),
+        }
     }
 
     /// How many are not over.

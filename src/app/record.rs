@@ -20,6 +20,12 @@ pub struct RecordPage {
     pub reader: String,
     /// How far it is sealed; none while nothing is.
     pub sealed: Option<Sealed>,
+    /// What is not sealed yet; none if all that is shown is.
+    #[serde(default)]
+    pub unsealed: Option<Unsealed>,
+    /// The leases that somebody holds, or did not give back.
+    #[serde(default)]
+    pub leases: Vec<LeaseView>,
     /// The verification, if one was asked for.
     pub proof: Option<Proof>,
 }
@@ -33,6 +39,34 @@ pub struct Sealed {
     pub upto: Instant,
 }
 
+/// Rows that no seal knows yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsealed {
+    /// How many, of those that are shown.
+    pub rows: u64,
+    /// When the oldest of them was recorded, by the server's clock.
+    pub oldest: Instant,
+    /// Whether it should have been sealed by the time of the look.
+    pub overdue: bool,
+}
+
+/// A product's lease that is not free: whoever holds it may change production state, and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseView {
+    /// The product; `_fleet` for what belongs to none, `_ledger` for sealing. From outside, as all texts that follow.
+    pub product: String,
+    /// Who holds it, or did not give it back: the server's word.
+    pub holder: String,
+    /// The operation for which it was taken.
+    pub operation: Option<String>,
+    /// How often it was taken.
+    pub fence: i64,
+    /// When it ends unless it is renewed, by the server's clock.
+    pub until: Instant,
+    /// Whether it had ended by the time of the look: then anybody may take it, and observes for 30 s first.
+    pub is_over: bool,
+}
+
 /// What a verification of the whole record came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
@@ -42,6 +76,9 @@ pub struct Proof {
     pub rows: u64,
     /// What was found, a line each; none if all is as it was sealed. From outside.
     pub findings: Vec<String>,
+    /// Commits that are older than what a history tells, and that no sealer has seen.
+    #[serde(default)]
+    pub unseen_commits: u64,
 }
 
 /// A row of the audit.
@@ -101,6 +138,11 @@ impl Record {
                 self.operations = operations.map(|record| (record.id, Operation::of(Arc::clone(record)))).collect();
             }
         }
+    }
+
+    /// The lease that a product's operations need, if it is not free.
+    pub fn lease(&self, product: &str) -> Option<&LeaseView> {
+        self.page.as_ref()?.leases.iter().find(|lease| lease.product == product)
     }
 
     /// An operation as the record has it.

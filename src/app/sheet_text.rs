@@ -171,7 +171,7 @@ fn steering(sheet: &Sheet, shared: &Shared) -> Vec<Prose> {
     ];
     if let Some(operation) = shared.operations.get(*operation) {
         let word = operation.phase(shared.now).map_or("unknown", |phase| phase.word());
-        let waits = text::line(&operation.waits_for(shared.now));
+        let waits = text::line(&shared.operations.waits_for(operation, shared.now));
         let waits = if waits.is_empty() { String::new() } else { format!("; it waits for {waits}") };
         said.push(Prose::plain(format!("It is {word}{waits}.")));
         if *steer == Steer::Resume
@@ -202,7 +202,7 @@ pub fn begun(operation: &Operation, steered: Option<Steer>, shared: &Shared) -> 
     }
     said.extend(three_words(operation, shared));
     let phase = operation.phase(shared.now);
-    let waits = text::line(&operation.waits_for(shared.now));
+    let waits = text::line(&shared.operations.waits_for(operation, shared.now));
     if !waits.is_empty() {
         let line = format!("waits for {waits}");
         let urgent = phase.as_ref().is_some_and(Phase::wants_person);

@@ -23,7 +23,7 @@ impl Desk {
         loop {
             let now = self.clock.now();
             self.courier.start(&self.operator, now);
-            if !self.courier.is_sending() && !self.courier.is_leaving() {
+            if !self.courier.is_sending() && !self.courier.is_leaving() && !self.courier.is_sealing() {
                 break;
             }
             let Ok(came) = tokio::time::timeout_at(give_up, self.courier.next(now)).await else { break };

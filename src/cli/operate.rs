@@ -17,7 +17,7 @@ use crate::databricks::{Client, Observer};
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
 use crate::domain::inventory::{ObjectFacts, ObjectKind};
-use crate::domain::proof::{Off, off};
+use crate::domain::proof::{Feature, Off, off};
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::text;
 use crate::operations::Planning;
@@ -32,7 +32,7 @@ use crate::runtime::connect::{Link, connect};
 use crate::runtime::courier::Courier;
 use crate::runtime::doctor::in_use;
 use crate::runtime::entropy::{Ids, SystemIds};
-use crate::runtime::ledger::{NoLedger, Warehouse, open as open_ledger, outbox_rows};
+use crate::runtime::ledger::{NoLedger, Warehouse, in_background, open as open_ledger, outbox_rows};
 use crate::runtime::operator::{
     self, CrashingJournal, Happened, Journal as _, Operator, Parts, Workspaces, World, no_rows,
 };
@@ -100,7 +100,9 @@ impl Desk {
         let mut ids = SystemIds::default();
         let session = ids.ulid(clock.now());
         let who = format!("{actor}, lakeshift {command}");
-        let journal = store::Journal::open(&config.paths.state_dir, session, &who).map_err(|error| of_store(&error))?;
+        let mut journal =
+            store::Journal::open(&config.paths.state_dir, session, &who).map_err(|error| of_store(&error))?;
+        journal.forget_delivered(clock.now()).map_err(|error| of_store(&error))?;
         let (courier, no_ledger) = match ledger {
             Ok(ledger) => (Courier::new(ledger, clock.clone(), session), None),
             Err(NoLedger::NotConfigured) => (Courier::none(), None),
@@ -116,7 +118,13 @@ impl Desk {
             // Without a ledger there is nobody to tell.
             rows: if config.fleet.ledger.is_some() { outbox_rows() } else { no_rows() },
         });
-        Ok(Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) })
+        let mut desk = Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) };
+        // What sealing stands on must not have failed.
+        let may_seal = desk.off().iter().all(|off| off.feature != Feature::Leases);
+        if let Some(ledger) = desk.courier.ledger().filter(|_| may_seal).map(in_background) {
+            desk.courier.enable_sealing(ledger);
+        }
+        Ok(desk)
     }
 
     pub(super) fn journal(&self) -> &store::Journal {

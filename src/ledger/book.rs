@@ -2,6 +2,8 @@
 //!
 //! Delivery is at least once: a row whose answer was lost is sent again, and readers keep the earliest of doubles.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::place::{Place, Span};
@@ -19,6 +21,9 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// The most rows that one reading statement is asked for, where hours allow: its answer must stay below the vendor's 25 MiB.
 const READ_ROWS: u64 = 2_000;
+
+/// How many rows of the audit are shown and kept. The statement says so too.
+const RECENT_ROWS: usize = 2_000;
 
 /// How long a statement that appends may have taken between its own time and its commit: rows that are recorded this much
 /// before the newest known one are looked for too, so that a late commit is not missed.
@@ -39,8 +44,19 @@ pub struct Ledger<S> {
 pub struct Delivery {
     /// Those that the ledger has, by table and id.
     pub acknowledged: Vec<(Table, String)>,
+    /// Those that it refuses, and would refuse again.
+    pub refused: Vec<Refused>,
     /// Why the others are not known to be there. They may be: sending them again does no harm.
     pub trouble: Option<SqlTrouble>,
+}
+
+/// Rows of one table that the ledger refuses. Which of them is to blame, it does not say.
+#[derive(Debug)]
+pub struct Refused {
+    /// By table and id.
+    pub rows: Vec<(Table, String)>,
+    /// Why.
+    pub trouble: SqlTrouble,
 }
 
 /// Who the server takes us for, and its time.
@@ -95,7 +111,8 @@ impl<S: Sql> Ledger<S> {
         Ok(Greeting { user: row.string("session_user")?.to_owned(), now_us: row.int("now_us")? })
     }
 
-    /// Appends facts, in batches, each batch in one commit. Stops at the first batch that fails.
+    /// Appends facts, in batches, each batch in one commit. What is refused for good holds up no other table; at the first
+    /// batch of which nobody knows what became of it, it stops.
     pub async fn append(&self, rows: &[LedgerRow]) -> Delivery {
         let mut delivery = Delivery::default();
         for batch in batches(rows) {
@@ -108,8 +125,12 @@ impl<S: Sql> Ledger<S> {
                 let written = if by_call { batch.len() as u64 } else { answer.affected()? };
                 if written == batch.len() as u64 { Ok(()) } else { Err(short(first.table, written, batch.len())) }
             });
+            let rows = batch.iter().map(|row| (row.table, row.id.clone()));
             match result {
-                Ok(()) => delivery.acknowledged.extend(batch.iter().map(|row| (row.table, row.id.clone()))),
+                Ok(()) => delivery.acknowledged.extend(rows),
+                Err(trouble) if trouble.happened == Happened::No && is_refusal(&trouble.fault) => {
+                    delivery.refused.push(Refused { rows: rows.collect(), trouble });
+                }
                 Err(trouble) => {
                     delivery.trouble = Some(trouble);
                     return delivery;
@@ -124,23 +145,24 @@ impl<S: Sql> Ledger<S> {
     /// # Errors
     /// When its history cannot be read.
     pub async fn version(&self, table: Table) -> Result<u64, SqlTrouble> {
-        let rows = self.sql.execute(&self.place.ask(&table.spec().newest)).await?;
+        let rows = self.sql.execute(&self.place.ask(&table.spec().history).at("limit", 1)).await?;
         version(only(rows.first())?)
     }
 
-    /// The commits of a table, newest first.
+    /// The newest commits of a table, newest first.
     ///
     /// # Errors
     /// When its history cannot be read.
-    pub async fn history(&self, table: Table) -> Result<Vec<Commit>, SqlTrouble> {
-        self.commits(&table.spec().history).await
+    pub async fn history(&self, table: Table, at_most: u64) -> Result<Vec<Commit>, SqlTrouble> {
+        self.commits(&table.spec().history, at_most).await
     }
 
     pub(super) async fn commits(
         &self,
         named: &'static crate::domain::sql::NamedStatement,
+        at_most: u64,
     ) -> Result<Vec<Commit>, SqlTrouble> {
-        let rows = self.sql.execute(&self.place.ask(named)).await?;
+        let rows = self.sql.execute(&self.place.ask(named).at("limit", at_most)).await?;
         rows.iter().map(commit).collect()
     }
 
@@ -204,47 +226,63 @@ impl<S: Sql> Ledger<S> {
     }
 }
 
-/// Follows one table: each look reads only what is new, by version, so that neither a late commit nor a clock can hide a row.
-#[derive(Clone, Debug)]
+/// Follows the audit: each look reads only what is new, by version, so that neither a late commit nor a clock can hide a
+/// row, and all that was read before is kept: the newest rows, as many as [`Ledger::recent`] gives.
+#[derive(Clone, Debug, Default)]
 pub struct Follower {
-    table: Table,
     version: Option<u64>,
-    newest_us: i64,
+    rows: Vec<Recorded>,
 }
 
 impl Follower {
-    /// Begins before the first row.
-    pub fn new(table: Table) -> Self {
-        Self { table, version: None, newest_us: Span::ALL.from_us }
-    }
-
-    /// The rows that came since the last look, in the order in which they were recorded. A row may come twice, since
-    /// delivery is at least once: whoever folds them keeps the earliest by id.
+    /// The newest rows as of now, doubles removed, oldest first.
     ///
     /// # Errors
     /// When they cannot be read; the next look tells all that this one would have.
-    pub async fn look<S: Sql>(&mut self, ledger: &Ledger<S>) -> Result<Vec<Recorded>, SqlTrouble> {
-        let version = ledger.version(self.table).await?;
-        let rows = match self.version {
-            Some(since) if since <= version => {
-                let span = Span { from_us: self.newest_us.saturating_sub(LATE_US).max(Span::ALL.from_us), ..Span::ALL };
-                match ledger.changes(self.table, since, version, span).await {
-                    Err(trouble) if is_lasting(&trouble.fault) => ledger.read(self.table, version).await?,
-                    changes => changes?,
-                }
+    pub async fn look<S: Sql>(&mut self, ledger: &Ledger<S>) -> Result<&[Recorded], SqlTrouble> {
+        // The version comes first: what is committed while rows are read comes once more with the next look.
+        let version = ledger.version(Table::AuditEvent).await?;
+        self.rows = match self.new_rows(ledger, version).await? {
+            Some(new) => {
+                // A row that says something else than before was altered; what is there now is shown.
+                let at = |row: &Recorded| (row.id.clone(), row.recorded_us);
+                let again: BTreeSet<(String, i64)> = new.iter().map(at).collect();
+                let kept = self.rows.iter().filter(|row| !again.contains(&at(row))).cloned();
+                earliest(kept.chain(new))
             }
-            // The first look, or a table that was replaced: everything.
-            _ => ledger.read(self.table, version).await?,
+            // The first look, a table that was made again, or one whose earlier files are gone.
+            None => ledger.recent().await?,
         };
+        self.rows.drain(..self.rows.len().saturating_sub(RECENT_ROWS));
         self.version = Some(version);
-        self.newest_us = rows.iter().map(|row| row.recorded_us).max().unwrap_or(self.newest_us).max(self.newest_us);
-        Ok(rows)
+        Ok(&self.rows)
+    }
+
+    /// What the last look knew.
+    pub fn rows(&self) -> &[Recorded] {
+        &self.rows
+    }
+
+    /// What came since the last look; none if nobody can tell.
+    async fn new_rows<S: Sql>(&self, ledger: &Ledger<S>, version: u64) -> Result<Option<Vec<Recorded>>, SqlTrouble> {
+        let Some(since) = self.version.filter(|since| *since <= version) else { return Ok(None) };
+        let newest_us = self.rows.last().map_or(Span::ALL.from_us, |row| row.recorded_us);
+        let from_us = newest_us.saturating_sub(LATE_US).max(Span::ALL.from_us);
+        match ledger.changes(Table::AuditEvent, since, version, Span { from_us, ..Span::ALL }).await {
+            Err(trouble) if is_lasting(&trouble.fault) => Ok(None),
+            changes => changes.map(Some),
+        }
     }
 }
 
 /// Whether the same statement would fail again: then another way to the same rows is tried.
 pub(super) fn is_lasting(fault: &Fault) -> bool {
     !matches!(fault, Fault::Unavailable | Fault::Canceled | Fault::PermissionDenied { .. })
+}
+
+/// Whether the same rows would be refused again.
+fn is_refusal(fault: &Fault) -> bool {
+    matches!(fault, Fault::PermissionDenied { .. } | Fault::NotFound | Fault::Invalid | Fault::Data)
 }
 
 fn sorted(mut rows: Vec<Recorded>) -> Vec<Recorded> {
@@ -254,7 +292,7 @@ fn sorted(mut rows: Vec<Recorded>) -> Vec<Recorded> {
 
 /// Rows by table, each row once, in batches that one statement can take.
 fn batches(rows: &[LedgerRow]) -> Vec<Vec<&LedgerRow>> {
-    let mut sent = std::collections::BTreeSet::new();
+    let mut sent = BTreeSet::new();
     let mut found: Vec<Vec<&LedgerRow>> = Vec::new();
     for table in Table::ALL {
         let mut bytes = 0;

@@ -120,6 +120,10 @@ fn proof(report: &Report, page: &mut String) {
             let _ = writeln!(page, "Nothing is sealed; {} rows.\n", report.unsealed_rows);
         }
     }
+    if report.unseen_commits > 0 {
+        let unseen = report.unseen_commits;
+        let _ = writeln!(page, "{unseen} commits are older than what a history tells, and were seen by no seal.\n");
+    }
     if report.findings.is_empty() {
         page.push_str("Verified: what was sealed is what is there.\n\n");
     } else {

@@ -1,6 +1,7 @@
 //! The installation of a ledger: schema, tables, leases, procedures and grants, as a list of statements that can be printed
 //! or run, and run again.
 
+use super::lease::OWN;
 use super::place::Place;
 use super::sql::Ask;
 use super::statements::{ADD_PRODUCTS, CREATE_LEASE, CREATE_SCHEMA, CREATE_SEAL, pairs};
@@ -17,9 +18,6 @@ pub const CREATE_PROCEDURE: NamedStatement = NamedStatement::idempotent(
     "CREATE OR REPLACE PROCEDURE {procedure}({parameters}) LANGUAGE SQL SQL SECURITY DEFINER AS BEGIN {body}; END",
     &[],
 );
-
-/// The row of the lease table that serializes sealing.
-const SEALER: &str = super::lease::SEALER;
 
 /// What principals do with the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +142,7 @@ impl Installation<'_> {
     }
 
     fn leases(&self) -> Piece {
-        let mut products: Vec<&str> = self.products.iter().map(String::as_str).chain([SEALER]).collect();
+        let mut products: Vec<&str> = self.products.iter().map(String::as_str).chain(OWN).collect();
         products.sort_unstable();
         let mut piece = self.piece("a lease for each product", &ADD_PRODUCTS);
         piece.ask = piece.ask.with("products", &serde_json::Value::from(products));

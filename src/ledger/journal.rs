@@ -9,16 +9,43 @@ use serde_json::Value as Json;
 use super::rows::{BadRow, LedgerRow, Recorded as LedgerRecorded, Value, earliest, hash_of};
 use super::tables::Table;
 use crate::domain::Instant;
+use crate::domain::proof::{Check, Feature, Proof, Subject, Verdict};
 use crate::domain::ulid::Ulid;
 use crate::operations::canonical::{Unhashable, digest_of_text};
 use crate::operations::journal::{Actor, Direction, Event, Recorded};
 use crate::operations::plan::{Plan, Stored};
+
+/// What the audit calls a round of the doctor.
+const DOCTOR: &str = "doctor";
 
 /// The version of the audit's `detail_json`.
 const DETAIL_VERSION: u32 = 1;
 
 /// The attempt of a result that was learned by looking again after the bound on late requests: whichever attempt it was.
 const SETTLED_ATTEMPT: i64 = 0;
+
+/// What rounds of the doctor have shown, in whichever home: the newest proof of each check and subject that features stand on
+/// and that no act proves anew. What another version wrote and this one does not know is left out, and so is a row that is
+/// not what its writer hashed.
+pub fn proofs_of(rows: &[LedgerRecorded]) -> Vec<Proof> {
+    let lasts = |check: &Check| {
+        Feature::ALL.iter().any(|feature| !feature.is_proven_by_use() && feature.stands_on().contains(check))
+    };
+    let mut newest: BTreeMap<(&str, Subject), Proof> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.text("verb") == Some(DOCTOR) && row.content_holds()) {
+        let detail: Json = row.text("detail_json").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let told = detail["proofs"].as_array().cloned().unwrap_or_default();
+        let known = told.into_iter().filter_map(|proof| serde_json::from_value::<Proof>(proof).ok());
+        for proof in known.filter(|proof| proof.verdict != Verdict::Undecided && lasts(&proof.check)) {
+            let place = newest.entry((proof.check.name(), proof.subject.clone()));
+            let kept = place.or_insert_with(|| proof.clone());
+            if kept.at < proof.at {
+                *kept = proof;
+            }
+        }
+    }
+    newest.into_values().collect()
+}
 
 /// Why an entry cannot be written into the ledger.
 #[derive(Debug, thiserror::Error)]

@@ -42,8 +42,8 @@ impl Place {
     pub(super) fn parts(&self, named: &'static NamedStatement) -> Parts {
         let name = |marker: &'static str| match marker {
             "schema" => Some((marker, Part::Name(self.schema.clone()))),
-            // Versions are the reader's to give.
-            "version" | "since" => None,
+            // Numbers are the reader's to give.
+            "version" | "since" | "limit" => None,
             _ => self.schema.child(marker).ok().map(|name| (marker, Part::Name(name))),
         };
         named.markers().into_iter().filter_map(name).collect()
@@ -65,10 +65,11 @@ impl Ask {
         self
     }
 
-    /// The same as of a version of its table. A version takes no parameter, so it is written into the text: a number.
+    /// The same with a number for a marker: as of which version of its table, or for how many commits. The grammar takes no
+    /// parameter there, so it is written into the text.
     #[must_use]
-    pub fn at(mut self, marker: &'static str, version: u64) -> Self {
-        self.parts.insert(marker, Part::Sql(version.to_string()));
+    pub fn at(mut self, marker: &'static str, number: u64) -> Self {
+        self.parts.insert(marker, Part::Sql(number.to_string()));
         self
     }
 
@@ -114,7 +115,7 @@ mod tests {
             let place = Place::new("ops", "release", procedures).expect("names");
             for named in statements::all() {
                 let mut ask = place.ask(named);
-                for marker in ["version", "since"] {
+                for marker in ["version", "since", "limit"] {
                     if ask.named.markers().contains(&marker) {
                         ask = ask.at(marker, 3);
                     }

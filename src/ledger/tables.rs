@@ -60,10 +60,8 @@ pub struct Spec {
     pub changes: NamedStatement,
     /// How many rows of a version were recorded in each hour.
     pub hours: NamedStatement,
-    /// Its commits, newest first.
+    /// Its newest commits, newest first.
     pub history: NamedStatement,
-    /// Its newest commit.
-    pub newest: NamedStatement,
 }
 
 /// The columns that end every table of facts.
@@ -240,12 +238,7 @@ macro_rules! tables {
                             ),
                             history: NamedStatement::read(
                                 concat!("ledger.history.", $name),
-                                concat!("DESCRIBE HISTORY {", $name, "}"),
-                                &[],
-                            ),
-                            newest: NamedStatement::read(
-                                concat!("ledger.newest.", $name),
-                                concat!("DESCRIBE HISTORY {", $name, "} LIMIT 1"),
+                                concat!("DESCRIBE HISTORY {", $name, "} LIMIT {limit}"),
                                 &[],
                             ),
                         };

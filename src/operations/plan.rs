@@ -116,7 +116,15 @@ impl Subject {
     }
 }
 
+/// The lease of what belongs to no product.
+pub const NO_PRODUCT: &str = "_fleet";
+
 impl Plan {
+    /// Whose lease must be held while it goes on: its product's. None for what does not change production state.
+    pub fn lease(&self) -> Option<&str> {
+        self.tier.waits_for_ledger().then(|| self.subject.product.as_deref().unwrap_or(NO_PRODUCT))
+    }
+
     /// The plan's one spelling, which is what is stored and hashed.
     ///
     /// # Errors

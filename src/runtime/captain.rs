@@ -289,16 +289,14 @@ pub struct Captain<S> {
     leaving: Vec<(OperationId, Tenure)>,
     /// The nonces of those about which the ledger is being asked.
     asking: BTreeSet<String>,
-    /// Products that are known to have a row, or were given one.
-    added: BTreeSet<String>,
 }
 
 impl<S: Sql + Clone + 'static> Captain<S> {
     /// One that holds nothing.
     pub fn new(ledger: Ledger<S>, ticks: Arc<Ticks>, session: Ulid) -> Self {
         let tenures = watch::Sender::new(Tenures::new());
-        let (leaving, asking, added) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        Self { ledger, ticks, session, taken: 0, tenures, leaving, asking, added }
+        let (leaving, asking) = (Vec::new(), BTreeSet::new());
+        Self { ledger, ticks, session, taken: 0, tenures, leaving, asking }
     }
 
     /// What is held, for whoever is about to send something.
@@ -412,17 +410,9 @@ impl<S: Sql + Clone + 'static> Captain<S> {
         };
         let (operation, mut held) = wanted.or_else(leaving)?;
         self.asking.insert(held.tenure.nonce().to_owned());
-        let adds = self.added.insert(held.tenure.product().to_owned());
         let (ledger, ticks) = (self.ledger.clone(), Arc::clone(&self.ticks));
         let asked = async move {
-            let asks = async {
-                if adds && let Err(trouble) = lease::add(&ledger, held.tenure.product()).await {
-                    // There may be one all the same; the look tells.
-                    tracing::debug!(%trouble, "no row could be added to the table of leases");
-                }
-                held.ask(&ledger, operation, &ticks).await;
-            };
-            if tokio::time::timeout(PATIENCE, asks).await.is_err() {
+            if tokio::time::timeout(PATIENCE, held.ask(&ledger, operation, &ticks)).await.is_err() {
                 held.unanswered(now, ticks.now());
             }
             Returned { operation, held }

@@ -13,12 +13,14 @@ use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::ulid::Ulid;
 use crate::ledger::lease::{Lost, Standing};
+use crate::ledger::seal::Sealed;
 use crate::ledger::{Ledger, Sql};
 use crate::operations::plan::OperationId;
 use crate::runtime::captain::{Captain, Course, Fence, Returned, needs_lease, product, words};
-use crate::runtime::delivery::{Delivery, DeliveryState, Loaded, Sent};
+use crate::runtime::delivery::{Delivery, DeliveryState, Loaded, Sent, Turn};
 use crate::runtime::ledger::Ticks;
 use crate::runtime::operator::{Happened, Journal, Operator};
+use crate::runtime::sealer::Sealer;
 use crate::runtime::takeover::{self, Here, Inquiry, NotTaken};
 
 /// The shortest sleep: what is due is started by the caller, not by waking again and again.
@@ -34,6 +36,8 @@ pub struct Courier<S>(Option<Way<S>>);
 struct Way<S> {
     delivery: Delivery<S>,
     captain: Captain<S>,
+    /// Seals what was delivered; none where that is off.
+    sealer: Option<Sealer<S>>,
     /// Rows on their way: one parcel at a time.
     parcel: Option<BoxFuture<'static, Sent>>,
     /// The leases' questions on their way, one a lease.
@@ -51,6 +55,8 @@ pub enum Came {
     Sent(Sent),
     /// A lease that was asked about.
     Returned(Box<Returned>),
+    /// What came of sealing.
+    Sealed(Result<Sealed, String>),
     /// A lease was lost.
     Lost,
     /// It is time to look what is due.
@@ -67,7 +73,14 @@ impl<S: Sql + Clone + 'static> Courier<S> {
     pub fn new(ledger: Ledger<S>, clock: Arc<dyn Clock>, session: Ulid) -> Self {
         let captain = Captain::new(ledger.clone(), Arc::new(Ticks::new(clock)), session);
         let (errands, untold) = (FuturesUnordered::new(), BTreeMap::new());
-        Self(Some(Way { delivery: Delivery::new(ledger), captain, parcel: None, errands, untold }))
+        Self(Some(Way { delivery: Delivery::new(ledger), captain, sealer: None, parcel: None, errands, untold }))
+    }
+
+    /// From now on it seals what it has delivered, too, through a way of its own to the ledger.
+    pub fn enable_sealing(&mut self, ledger: Ledger<S>) {
+        if let Some(way) = &mut self.0 {
+            way.sealer = Some(Sealer::new(ledger, way.captain.ticks()));
+        }
     }
 
     /// The ledger, if there is one.
@@ -130,6 +143,17 @@ impl<S: Sql + Clone + 'static> Courier<S> {
         self.0.as_ref().is_some_and(|way| way.captain.is_leaving() || !way.untold.is_empty())
     }
 
+    /// Whether the ledger is being sealed.
+    pub fn is_sealing(&self) -> bool {
+        self.0.as_ref().and_then(|way| way.sealer.as_ref()).is_some_and(Sealer::is_sealing)
+    }
+
+    /// How it stands with the lease for an operation in hand here, in words, and whether it is held; none if it needs none.
+    pub fn lease(&self, operation: OperationId) -> Option<(bool, String)> {
+        let standing = self.0.as_ref()?.captain.standing(operation)?;
+        Some((matches!(standing, Standing::Holding { .. }), words(&standing)))
+    }
+
     /// Starts what is due: rows that wait, leases that operations in hand need, leases that none needs any more.
     pub fn start<J: Journal>(&mut self, operator: &Operator<J>, now: Instant) {
         let Some(way) = &mut self.0 else { return };
@@ -155,17 +179,25 @@ impl<S: Sql + Clone + 'static> Courier<S> {
                 Err(error) => tracing::warn!(%error, "the outbox could not be read"),
             }
         }
+        if let Some(sealer) = &mut way.sealer {
+            sealer.leaves(way.captain.is_leaving(), now);
+            // What is on its way is to be sealed, too.
+            if way.parcel.is_none() {
+                sealer.start(now);
+            }
+        }
     }
 
     /// Waits until something came back, or something may be due. Dropped at any time, it loses nothing.
     pub async fn next(&mut self, now: Instant) -> Came {
-        let Some(Way { delivery, captain, parcel, errands, .. }) = &mut self.0 else {
+        let Some(Way { delivery, captain, sealer, parcel, errands, .. }) = &mut self.0 else {
             return std::future::pending().await;
         };
         let of_leases = captain.wakes_in();
         let retry_at = if parcel.is_none() { delivery.state().retry_at } else { None };
-        let of_delivery = retry_at.map(|at| (at - now).to_std().unwrap_or_default());
-        let wakes_in = of_leases.into_iter().chain(of_delivery).min();
+        let of_sealer = sealer.as_ref().filter(|_| parcel.is_none()).and_then(Sealer::wakes_at);
+        let until = |at: Instant| (at - now).to_std().unwrap_or_default();
+        let wakes_in = of_leases.into_iter().chain(retry_at.into_iter().chain(of_sealer).map(until)).min();
         // A process that stood still learns first of all what it has lost.
         let lost = std::future::poll_fn(|_| match captain.lost().is_empty() {
             true => std::task::Poll::Pending,
@@ -179,6 +211,7 @@ impl<S: Sql + Clone + 'static> Courier<S> {
                 *parcel = None;
                 Came::Sent(sent)
             }
+            sealed = sealed(sealer) => Came::Sealed(sealed),
             () = wake(wakes_in) => Came::Woke,
         }
     }
@@ -188,9 +221,14 @@ impl<S: Sql + Clone + 'static> Courier<S> {
         let Some(way) = &mut self.0 else { return Vec::new() };
         match came {
             Came::Returned(returned) => way.captain.landed(*returned),
-            Came::Sent(sent) => {
-                if let Err(error) = way.delivery.landed(operator.journal_mut(), sent, now) {
-                    tracing::warn!(%error, "what the ledger has could not be noted");
+            Came::Sent(sent) => match (way.delivery.landed(operator.journal_mut(), sent, now), &mut way.sealer) {
+                (Err(error), _) => tracing::warn!(%error, "what the ledger has could not be noted"),
+                (Ok(Turn::Delivered(_)), Some(sealer)) => sealer.told(now),
+                (Ok(_), _) => {}
+            },
+            Came::Sealed(sealed) => {
+                if let Some(sealer) = &mut way.sealer {
+                    sealer.landed(sealed, now);
                 }
             }
             Came::Lost | Came::Woke => {}
@@ -240,6 +278,13 @@ impl<S: Sql + Clone + 'static> Way<S> {
 async fn landed<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
     match under_way {
         Some(under_way) => under_way.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sealed<S: Sql + Clone + 'static>(sealer: &mut Option<Sealer<S>>) -> Result<Sealed, String> {
+    match sealer {
+        Some(sealer) => sealer.next().await,
         None => std::future::pending().await,
     }
 }

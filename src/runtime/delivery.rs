@@ -2,6 +2,11 @@
 //!
 //! A machine that is stepped: each [`Delivery::turn`] is at most one look at the outbox and one append. While the ledger
 //! does not answer, the outbox holds everything, the pause between attempts grows, and [`Delivery::state`] says so.
+//!
+//! Where it answers no, only what it refuses is held up: a table that is missing or that we may not write to is tried again
+//! now and then, and a row that no table takes is found by sending ever fewer at once, and set aside. A person is told.
+
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -9,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::Instant;
 use crate::domain::sql::Fault;
 use crate::domain::text;
-use crate::ledger::{Ledger, LedgerRow, Sql};
+use crate::ledger::book::Refused;
+use crate::ledger::{Ledger, LedgerRow, Sql, Table};
 use crate::runtime::operator::Journal;
-use crate::store::{self, OutboxRow, Waiting};
+use crate::store::{self, OutboxRow, RowKey, Waiting};
 
 /// Rows that one turn takes.
 const ROWS: usize = 200;
@@ -67,24 +73,24 @@ pub enum Loaded {
 #[derive(Debug)]
 pub struct Parcel {
     rows: Vec<LedgerRow>,
-    /// The first row that this version does not understand: a newer one may have left it.
-    unreadable: Option<String>,
+    /// Rows that this version does not understand: a newer one may have left them.
+    unreadable: Vec<RowKey>,
 }
 
 /// What became of a parcel.
 #[derive(Debug)]
 pub struct Sent {
     delivery: crate::ledger::Delivery,
-    unreadable: Option<String>,
+    unreadable: Vec<RowKey>,
 }
 
 impl Parcel {
     fn of(pending: &[OutboxRow]) -> Self {
-        let mut parcel = Self { rows: Vec::new(), unreadable: None };
+        let mut parcel = Self { rows: Vec::new(), unreadable: Vec::new() };
         for row in pending {
             match serde_json::from_str(&row.body) {
                 Ok(read) => parcel.rows.push(read),
-                Err(_) => parcel.unreadable = parcel.unreadable.or_else(|| Some(row.id.clone())),
+                Err(_) => parcel.unreadable.push(row.key()),
             }
         }
         parcel
@@ -101,12 +107,16 @@ impl Parcel {
 pub struct Delivery<S> {
     ledger: Ledger<S>,
     state: DeliveryState,
+    /// How many rows the next parcel may have: fewer while one is looked for that the ledger refuses.
+    most: usize,
+    /// Tables that take nothing from us, with the instant of the next attempt in local time, and why.
+    closed: BTreeMap<Table, (Instant, String)>,
 }
 
 impl<S: Sql> Delivery<S> {
     /// Delivery to a ledger. Nothing is sent yet.
     pub fn new(ledger: Ledger<S>) -> Self {
-        Self { ledger, state: DeliveryState::default() }
+        Self { ledger, state: DeliveryState::default(), most: ROWS, closed: BTreeMap::new() }
     }
 
     /// How it stands.
@@ -117,6 +127,9 @@ impl<S: Sql> Delivery<S> {
     /// Makes the next turn an attempt, however long the pause: somebody waits for the ledger.
     pub fn hurry(&mut self) {
         self.state.retry_at = None;
+        for (at, _) in self.closed.values_mut() {
+            *at = Instant::MIN_UTC;
+        }
     }
 
     /// At most one attempt. Dropping the future loses nothing: what was not acknowledged is sent again.
@@ -149,10 +162,13 @@ impl<S: Sql> Delivery<S> {
             self.count(outbox)?;
             return Ok(Loaded::Nothing(Turn::Waiting));
         }
-        let pending = outbox.pending(ROWS)?;
+        // Here too a clock that was set back holds nothing up.
+        let is_shut = |(at, _): &(Instant, String)| now < *at && *at - now <= LONGEST_PAUSE;
+        let shut = self.closed.iter().filter(|(_, closed)| is_shut(closed)).map(|(table, _)| table.name().to_owned());
+        let pending = outbox.pending(self.most, &shut.collect::<Vec<_>>())?;
         if pending.is_empty() {
-            let delivered_at = self.state.delivered_at;
-            self.state = DeliveryState { delivered_at, ..DeliveryState::default() };
+            (self.state.failures, self.state.retry_at) = (0, None);
+            self.count(outbox)?;
             return Ok(Loaded::Nothing(Turn::Idle));
         }
         Ok(Loaded::Parcel(Parcel::of(&pending)))
@@ -164,42 +180,63 @@ impl<S: Sql> Delivery<S> {
     /// The store's.
     pub fn landed(&mut self, outbox: &mut impl Journal, sent: Sent, now: Instant) -> Result<Turn, store::Error> {
         let Sent { delivery, unreadable } = sent;
-        let ids: Vec<String> = delivery.acknowledged.iter().map(|(_, id)| id.clone()).collect();
-        if !ids.is_empty() {
-            outbox.acknowledge(&ids, now)?;
+        let key = |(table, id): &(Table, String)| RowKey { table: table.name().to_owned(), id: id.clone() };
+        let keys: Vec<RowKey> = delivery.acknowledged.iter().map(key).collect();
+        if !keys.is_empty() {
+            outbox.acknowledge(&keys, now)?;
             self.state.delivered_at = Some(now);
         }
-        match (delivery.trouble, unreadable) {
-            (Some(trouble), _) => self.failed(&trouble.message, lasts(&trouble.fault), now),
-            (None, Some(id)) => {
-                self.failed(&format!("row {id} of the outbox cannot be read by this version"), true, now);
-            }
-            (None, None) => {
-                (self.state.trouble, self.state.retry_at) = (None, None);
-                (self.state.failures, self.state.needs_person) = (0, false);
+        for (table, _) in &delivery.acknowledged {
+            self.closed.remove(table);
+        }
+        for key in unreadable {
+            outbox.set_aside(&key, &format!("row {} of the outbox cannot be read by this version", key.id))?;
+        }
+        self.most = ROWS;
+        for Refused { rows: refused, trouble } in delivery.refused {
+            let why = text::line(&trouble.message);
+            match (&trouble.fault, &refused[..]) {
+                (Fault::PermissionDenied { .. } | Fault::NotFound, [(table, _), ..]) => {
+                    self.closed.insert(*table, (now + LONGEST_PAUSE, why));
+                }
+                (_, [row]) => outbox.set_aside(&key(row), &why)?,
+                (_, rows) => self.most = self.most.min((rows.len() / 2).max(1)),
             }
         }
+        match delivery.trouble {
+            Some(trouble) => self.failed(&trouble.message, now),
+            None => (self.state.failures, self.state.retry_at, self.state.trouble) = (0, None, None),
+        }
         self.count(outbox.store())?;
-        Ok(if ids.is_empty() { Turn::Failed } else { Turn::Delivered(ids.len()) })
+        Ok(if keys.is_empty() { Turn::Failed } else { Turn::Delivered(keys.len()) })
     }
 
-    fn failed(&mut self, why: &str, needs_person: bool, now: Instant) {
+    fn failed(&mut self, why: &str, now: Instant) {
         self.state.failures = self.state.failures.saturating_add(1);
         let doublings = self.state.failures.saturating_sub(1).min(16);
         let pause = FIRST_PAUSE.checked_mul(1 << doublings).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
         self.state.retry_at = Some(now + pause);
         self.state.trouble = Some(text::line(why));
-        self.state.needs_person = needs_person;
     }
 
+    /// How much waits, and whether something of it waits for a person.
     fn count(&mut self, outbox: &store::Journal) -> Result<(), store::Error> {
-        let Waiting { rows, oldest_at } = outbox.waiting()?;
+        let Waiting { rows, oldest_at, set_aside, refusal } = outbox.waiting()?;
         (self.state.waiting, self.state.oldest_at) = (rows, oldest_at);
+        if rows == 0 {
+            self.closed.clear();
+        }
+        let closed = self.closed.values().next().map(|(_, why)| why.clone());
+        let aside = refusal.map(|why| {
+            let of = if set_aside == 1 { "1 row is".to_owned() } else { format!("{set_aside} rows are") };
+            format!("{of} set aside, `lakeshift ledger deliver` tries again: {}", text::line(&why))
+        });
+        let standing = closed.or(aside);
+        self.state.needs_person = standing.is_some();
+        // While the ledger does not answer, that is what is told.
+        if self.state.retry_at.is_none() {
+            self.state.trouble = standing;
+        }
         Ok(())
     }
-}
-
-/// Whether the same rows would be refused again.
-fn lasts(fault: &Fault) -> bool {
-    matches!(fault, Fault::PermissionDenied { .. } | Fault::NotFound | Fault::Invalid | Fault::Data)
 }

@@ -112,14 +112,21 @@ pub fn open(config: &Config, links: &[Link]) -> Result<Ledger<Warehouse>, NoLedg
     Ok(Ledger::new(warehouse, place))
 }
 
-/// A ledger for simulated workspaces, as `ledger init` would make it.
+/// The same ledger for what nobody waits for: its requests let all others go first.
+pub fn in_background(ledger: &Ledger<Warehouse>) -> Ledger<Warehouse> {
+    let Warehouse { client, id } = ledger.sql();
+    Ledger::new(Warehouse::new(client.in_lane(Lane::Poll), id.clone()), ledger.place().clone())
+}
+
+/// A ledger for simulated workspaces, as `ledger init` would make it: with a lease for each product of theirs.
 ///
 /// # Errors
 /// Never for the statements of this program.
 pub fn simulated() -> Result<sim::Ledger, SimulatedError> {
     let (catalog, schema) = ("ops", "release");
     let place = Place::new(catalog, schema, false)?;
-    let installation = Installation { place: &place, products: &[], members: &[], procedures: false };
+    let products = sim::products();
+    let installation = Installation { place: &place, products: &products, members: &[], procedures: false };
     let statements: Result<Vec<String>, TextError> = installation.pieces().iter().map(Piece::sql).collect();
     Ok(sim::Ledger { catalog: catalog.to_owned(), schema: schema.to_owned(), statements: statements? })
 }

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod operator;
 pub mod poller;
 pub mod recording;
+pub mod sealer;
 pub mod session;
 pub mod statements;
 pub mod takeover;

@@ -15,6 +15,7 @@ use crate::databricks::Observer;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
 use crate::domain::inventory::{Inventory, ObjectFacts, ObjectKind};
+use crate::domain::proof::Feature;
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::Workspace;
@@ -30,8 +31,8 @@ use crate::runtime::console::{self, Ended, Feeder, Parts};
 use crate::runtime::courier::Courier;
 use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::keeper::Keeper;
-use crate::runtime::ledger::{self, NoLedger, outbox_rows};
-use crate::runtime::operator::{self, CrashingJournal, Operator, Workspaces, World, no_rows};
+use crate::runtime::ledger::{self, NoLedger, in_background, outbox_rows};
+use crate::runtime::operator::{self, CrashingJournal, Journal as _, Operator, Workspaces, World, no_rows};
 use crate::runtime::poller::schedule::Pace;
 use crate::runtime::poller::sweeper::TierOf;
 use crate::runtime::poller::{Polled, Poller, PollerOptions};
@@ -180,12 +181,13 @@ impl Session<'_> {
         let mut ids = SystemIds::default();
         let journal =
             store::Journal::open(&self.config.paths.state_dir, ids.ulid(clock.now()), &format!("{who}, the console"));
-        let journal = journal.map_err(|error| {
+        let cleared = journal.and_then(|mut journal| journal.forget_delivered(clock.now()).map(|()| journal));
+        let journal = cleared.map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("nothing can be done without a journal: {error}{cause}")
         })?;
         let session = journal.session().id;
-        let (courier, no_ledger) = match ledger::open(self.config, links) {
+        let (mut courier, no_ledger) = match ledger::open(self.config, links) {
             Ok(ledger) => (Courier::new(ledger, clock.clone(), session), None),
             Err(NoLedger::NotConfigured) => (Courier::none(), None),
             Err(error) => {
@@ -205,6 +207,12 @@ impl Session<'_> {
         });
         let actor = Actor(who.clone());
         let shop = Shop::of(self.config, links, Actor(who), clock.clone(), Box::new(SystemIds::default()));
+        // What sealing stands on must not have failed.
+        let proofs = operator.journal().store().proofs().unwrap_or_default();
+        let may_seal = shop.off(&proofs).iter().all(|off| off.feature != Feature::Leases);
+        if let Some(ledger) = courier.ledger().filter(|_| may_seal).map(in_background) {
+            courier.enable_sealing(ledger);
+        }
         let (shop, clock, out) = (Arc::new(shop), clock.clone(), out.clone());
         Ok(Acts::start(acts::Parts { operator, shop, courier, no_ledger, actor, clock, out }))
     }

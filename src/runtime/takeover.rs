@@ -237,9 +237,6 @@ async fn led<S: Sql>(
 ) -> Result<Tenure, NotTaken> {
     let product = product(plan);
     let op_id = plan.id.to_string();
-    if let Err(trouble) = lease::add(ledger, product).await {
-        tracing::debug!(%trouble, "no row could be added to the table of leases");
-    }
     let row = lease::look(ledger, product).await?;
     if row.left_ms().is_none() {
         return Ok(hold(ledger, product, &op_id, nonce, ticks).await?);

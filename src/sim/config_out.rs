@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::simulator::{Access, Kept};
+use super::world::products;
 
 /// Values of the fleet's `sla` tag: a deadline after the planned start for what is scheduled, an age for streams.
 const PROMISES: [(&str, &str); 3] = [("15m", "within"), ("2h", "within"), ("90s", "fresh_within")];
@@ -54,6 +55,9 @@ fn text(stem: &str, workspaces: &[Access], kept: Option<&Kept>) -> String {
     }
     text += "\n# The simulated fleet says what it is in the tags of its jobs and pipelines.\n\
              [tags]\ntier = \"tier\"\nproduct = \"product\"\nowner = \"owner\"\nsox = \"sox\"\n";
+    for product in products() {
+        text += &format!("\n[products.{}]\n", quoted(&product));
+    }
     for (promise, kind) in PROMISES {
         text += &format!(
             "\n[[rules]]\nwhen = {{ tags = {{ sla = \"{promise}\" }} }}\nsla = {{ {kind} = \"{promise}\" }}\n"

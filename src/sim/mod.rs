@@ -18,3 +18,4 @@ pub mod world;
 pub use credentials::ROLES;
 pub use embedded::Embedded;
 pub use simulator::{Access, Error, Ledger, Options, Simulator};
+pub use world::products;

@@ -80,6 +80,8 @@ CREATE TABLE proofs (
     PRIMARY KEY (check_name, subject, place)
 ) STRICT, WITHOUT ROWID;
 ",
+    // Why the ledger refuses a row for good: it is set aside, so that others go on.
+    "ALTER TABLE outbox ADD COLUMN refusal TEXT;",
 ];
 
 /// The open journal of one process.

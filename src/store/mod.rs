@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 pub use adoption::{Adopted, Handover};
 pub use journal::{HUNG_AFTER, Health, Journal, Owner, Record};
-pub use outbox::{OutboxRow, Waiting};
+pub use outbox::{OutboxRow, RowKey, Waiting};
 pub use write::Written;
 
 use crate::operations::Unhashable;

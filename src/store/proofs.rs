@@ -36,6 +36,20 @@ impl Journal {
         transaction.commit().map_err(attempt)
     }
 
+    /// Keeps what was proven in other homes, where it is newer than what is kept.
+    ///
+    /// # Errors
+    /// The database's; then none was kept.
+    pub fn take_proofs(&mut self, proofs: &[Proof]) -> Result<(), Error> {
+        let known = self.proofs()?;
+        let is_news = |proof: &&Proof| {
+            let own = known.iter().find(|own| own.check == proof.check && own.subject == proof.subject);
+            own.is_none_or(|own| own.verdict == Verdict::Undecided || own.at < proof.at)
+        };
+        let news: Vec<Proof> = proofs.iter().filter(is_news).cloned().collect();
+        if news.is_empty() { Ok(()) } else { self.keep_proofs(&news) }
+    }
+
     /// The newest proof of each check and subject, in the order of the checks' names. What a newer version has kept and this
     /// one does not know is left out: its checks are not ours to judge by.
     ///
@@ -87,6 +101,23 @@ mod tests {
         let journal = Journal::open(folder.path(), Ulid::new(1, 2), "test").expect("opens");
         let both = proof(Check::LeaseConflict, Verdict::Failed, "both");
         assert_eq!(journal.proofs().expect("reads"), [proven, both]);
+    }
+
+    #[test]
+    fn what_other_homes_have_proven_counts_where_it_is_newer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(folder.path(), Ulid::new(1, 1), "test").expect("opens");
+        let at = |verdict, seconds| Proof {
+            at: now() + chrono::TimeDelta::seconds(seconds),
+            ..proof(Check::LeaseConflict, verdict, "both")
+        };
+        journal.take_proofs(&[at(Verdict::Failed, 10)]).expect("taken");
+        assert_eq!(journal.proofs().expect("reads"), [at(Verdict::Failed, 10)], "nothing was known here");
+        journal.keep_proofs(&[at(Verdict::Proven, 20)]).expect("kept");
+        journal.take_proofs(&[at(Verdict::Failed, 10)]).expect("taken");
+        assert_eq!(journal.proofs().expect("reads"), [at(Verdict::Proven, 20)], "it was put right since");
+        journal.take_proofs(&[at(Verdict::Failed, 30)]).expect("taken");
+        assert_eq!(journal.proofs().expect("reads"), [at(Verdict::Failed, 30)]);
     }
 
     #[test]

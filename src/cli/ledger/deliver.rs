@@ -1,4 +1,4 @@
-//! `lakeshift ledger deliver`: brings what waits in this home's outbox to the ledger.
+//! `lakeshift ledger deliver`: brings what waits in this home's outbox to the ledger, what it has refused before too.
 
 use std::time::Duration;
 
@@ -72,6 +72,7 @@ pub(super) fn of_store(error: &store::Error) -> Failure {
 pub(super) fn run(flags: &DeliverFlags, context: &mut Context<'_>) -> Result<(), Failure> {
     let (config, ledger) = ledger(context)?;
     let mut outbox = journal(&config)?;
+    outbox.try_refused_again().map_err(|error| of_store(&error))?;
     let mut delivery = Delivery::new(ledger);
     let rows = block_on(deliver(&mut delivery, &mut outbox, Duration::from_secs(flags.patience)))?;
     let rows = rows.map_err(|error| of_store(&error))?;

@@ -38,9 +38,11 @@ pub enum LedgerCommand {
     Init(InitFlags),
     /// Tell whether the ledger can be reached, as whom, what waits for it, how far it is sealed, and who holds which lease.
     Status,
-    /// Bring what waits in this home to the ledger. Acts do it by themselves; this is for what was left.
+    /// Bring what waits in this home to the ledger. Acts do it by themselves; this is for what was left, and for rows that the
+    /// ledger has refused.
     Deliver(DeliverFlags),
-    /// Seal all rows that came since the last seal, and print the seal's hash.
+    /// Seal all rows that came since the last seal, and print the seal's hash. Whoever acts seals too; a schedule in CI, every
+    /// 15 minutes, seals what they left and keeps the hash elsewhere.
     Seal(SealFlags),
     /// Compare all that was sealed with what is there, and name each row that was changed.
     Verify(VerifyFlags),

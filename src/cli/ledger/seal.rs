@@ -62,6 +62,8 @@ pub struct Verified {
     sealed_rows: usize,
     /// How many rows are newer than the last seal.
     unsealed_rows: usize,
+    /// How many commits are older than what a history tells, and were seen by no sealer.
+    unseen_commits: u64,
     /// The newest seal.
     head: Option<ShownSeal>,
     /// Everything that is wrong, by table and row.
@@ -95,6 +97,7 @@ impl Verified {
             seals: report.seals,
             sealed_rows: report.sealed_rows,
             unsealed_rows: report.unsealed_rows,
+            unseen_commits: report.unseen_commits,
             head: report.head.as_ref().map(shown),
             findings: report
                 .findings
@@ -161,6 +164,10 @@ pub(super) fn verify(flags: &VerifyFlags, context: &mut Context<'_>) -> Result<(
             }
             let Report { seals, sealed_rows, unsealed_rows, .. } = &report;
             writeln!(output.out, "{seals} seals, {sealed_rows} sealed rows, {unsealed_rows} newer rows")?;
+            if report.unseen_commits > 0 {
+                let unseen = report.unseen_commits;
+                writeln!(output.out, "{unseen} commits are older than what a history tells, and were seen by no seal")?;
+            }
             if let Some((seq, hash)) = &report.head {
                 writeln!(output.out, "seal {seq} has the hash {}", crate::domain::text::line(hash))?;
             }

@@ -12,7 +12,7 @@ use super::{ledger, wait};
 use crate::domain::text;
 use crate::ledger::export::time;
 use crate::ledger::lease::{self, LeaseRow};
-use crate::ledger::seal::seals;
+use crate::ledger::seal::{ends, is_overdue, unsealed};
 
 /// How the ledger stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,9 +30,11 @@ pub struct LedgerStatus {
     /// What waits in this home for the ledger.
     outbox: ShownOutbox,
     /// How many seals there are.
-    seals: usize,
+    seals: u64,
     /// The newest seal.
     sealed: Option<ShownSeal>,
+    /// Rows of the audit that no seal knows yet; none if there are none.
+    unsealed: Option<ShownUnsealed>,
     /// The leases, by product.
     leases: Vec<ShownLease>,
 }
@@ -50,6 +52,17 @@ pub(super) struct ShownSeal {
     pub seal_hash: String,
     /// Until when rows are sealed (server's clock).
     pub upto: String,
+}
+
+/// Rows of the audit that are newer than the newest seal.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShownUnsealed {
+    /// How many.
+    rows: u64,
+    /// When the oldest of them was recorded (server's clock).
+    oldest_at: String,
+    /// Whether that is more than 15 minutes and a grace of 5 ago.
+    overdue: bool,
 }
 
 /// A lease.
@@ -91,13 +104,22 @@ impl From<&LeaseRow> for ShownLease {
 pub(super) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let (config, ledger) = ledger(context)?;
     let outbox = journal(&config)?.waiting().map_err(|error| of_store(&error))?;
-    let (greeting, chain, leases) =
-        wait(async { Ok((ledger.greet().await?, seals(&ledger).await?, lease::all(&ledger).await?)) })?;
+    let (greeting, ends, (rows, oldest_us), leases) = wait(async {
+        let greeting = ledger.greet().await?;
+        let ends = ends(&ledger).await?;
+        let newer = unsealed(&ledger, ends.as_ref()).await?;
+        Ok((greeting, ends, newer, lease::all(&ledger).await?))
+    })?;
     let entry = config.fleet.ledger.as_ref();
-    let sealed = chain.last().map(|seal| ShownSeal {
-        seq: seal.seq,
-        seal_hash: seal.seal_hash.clone(),
-        upto: time(seal.upto_us),
+    let sealed = ends.as_ref().map(|ends| ShownSeal {
+        seq: ends.last_seq,
+        seal_hash: ends.seal_hash.clone(),
+        upto: time(ends.upto_us),
+    });
+    let unsealed = oldest_us.map(|oldest_us| ShownUnsealed {
+        rows,
+        oldest_at: time(oldest_us),
+        overdue: is_overdue(oldest_us, greeting.now_us),
     });
     let status = LedgerStatus {
         schema_name: ledger.place().schema().to_string(),
@@ -106,8 +128,9 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
         user: greeting.user,
         server_at: time(greeting.now_us),
         outbox: outbox.into(),
-        seals: chain.len(),
+        seals: ends.map_or(0, |ends| ends.count),
         sealed,
+        unsealed,
         leases: leases.iter().map(ShownLease::from).collect(),
     };
     print(&status, context)
@@ -137,6 +160,14 @@ fn print(status: &LedgerStatus, context: &mut Context<'_>) -> Result<(), Failure
             writeln!(output.out, "sealed until {upto} by seal {seq}, hash {hash}")?;
         }
         None => writeln!(output.out, "nothing is sealed yet")?,
+    }
+    if let Some(ShownUnsealed { rows, oldest_at, overdue }) = &status.unsealed {
+        let rows = if *rows == 1 { "1 row is".to_owned() } else { format!("{rows} rows are") };
+        let told = format!("{rows} not sealed, the oldest since {oldest_at}");
+        match overdue {
+            true => writeln!(output.out, "WARNING: {told}: sealing is overdue; `lakeshift ledger seal` does it")?,
+            false => writeln!(output.out, "{told}")?,
+        }
     }
     let mut table = Printed::new(&[
         ("PRODUCT", Align::Left),

@@ -100,7 +100,7 @@ checks! {
         fix "Set this machine's clock by NTP.";
     /// The ledger is whole.
     LedgerTables "ledger-tables" None, false,
-        proves "Every table of the ledger is there, tables of facts are append-only, and no product has two rows of leases.",
+        proves "Every table of the ledger is there, tables of facts are append-only, and each product has one row of leases.",
         facts ["F22: Unity Catalog has no privilege to insert alone, and a table with `delta.appendOnly` refuses UPDATE and DELETE" by "public SDK and Delta protocol; databricks-api.md 6.4"],
         fix "Run `lakeshift ledger init --run` as the ledger's owner: it makes what is missing and keeps what is there.";
     /// System tables can be read, and are fresh.

@@ -21,11 +21,14 @@ use super::sql::{Sql, SqlTrouble};
 use super::statements;
 use super::tables::Table;
 
+/// The rows that belong to no product of the fleet; the installation makes them, as it makes one for each product.
+pub const OWN: [&str; 2] = [FLEET, SEALER];
+
 /// The row that serializes sealing.
 pub const SEALER: &str = "_ledger";
 
 /// The row for what belongs to no product.
-pub const FLEET: &str = "_fleet";
+pub const FLEET: &str = crate::operations::plan::NO_PRODUCT;
 
 /// Does what a tenure asks, if it asks for anything; tells whether it did.
 ///
@@ -55,15 +58,6 @@ pub async fn step<S: Sql>(tenure: &mut Tenure, ledger: &Ledger<S>, tick: &(impl 
 pub async fn look<S: Sql>(ledger: &Ledger<S>, product: &str) -> Result<LeaseRow, SqlTrouble> {
     let rows = ledger.sql().execute(&ledger.place().ask(&statements::LEASE).with("product", product)).await?;
     LeaseRow::only(product, &rows)
-}
-
-/// Adds the free row of a product that has none. Taking it is another matter.
-///
-/// # Errors
-/// When it cannot: who may not, or who does it at the same time as another.
-pub async fn add<S: Sql>(ledger: &Ledger<S>, product: &str) -> Result<(), SqlTrouble> {
-    let products = serde_json::json!([product]);
-    ledger.sql().execute(&ledger.place().ask(&statements::ADD_PRODUCTS).with("products", &products)).await.map(|_| ())
 }
 
 /// Reads all leases.

@@ -1,5 +1,6 @@
 //! One lease as the ledger holds it.
 
+use super::OWN;
 use crate::domain::Instant;
 use crate::domain::sql::{Fault, Row, Rows};
 use crate::ledger::sql::{Happened, SqlTrouble};
@@ -51,7 +52,13 @@ impl LeaseRow {
         match (rows.len(), rows.first()) {
             (1, Some(row)) => Self::read(row),
             (found, _) => {
-                let hint = if found == 0 { "`lakeshift ledger init --run` adds it" } else { "delete the others" };
+                let hint = match (found, OWN.contains(&product)) {
+                    (0, true) => "`lakeshift ledger init --run` adds it".to_owned(),
+                    (0, false) => {
+                        format!("`lakeshift ledger init --run` adds it, once the fleet's file has [products.{product}]")
+                    }
+                    _ => "delete all but the one with the highest fence while nobody works on it".to_owned(),
+                };
                 Err(SqlTrouble {
                     message: format!("the table of leases has {found} rows for {product}, not one: {hint}"),
                     fault: Fault::Other,

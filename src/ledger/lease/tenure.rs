@@ -226,7 +226,8 @@ impl Tenure {
         self.seen.as_ref()
     }
 
-    /// Takes the lease from whoever holds it, as it was last seen. The caller records the reason before the first step.
+    /// Takes the lease from whoever holds it, as it was last seen. For an emergency only (domain.md 6.4): nothing that is
+    /// offered to a person takes it from somebody who works; a home takes it from a process of its own that has ended.
     ///
     /// # Errors
     /// When nothing was seen yet, or the reason is none.

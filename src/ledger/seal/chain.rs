@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::commits::SeenCommits;
 use crate::domain::sql::Row;
 use crate::ledger::rows::{Recorded, hash_of, hex};
 use crate::ledger::sql::SqlTrouble;
@@ -31,6 +32,9 @@ pub struct SealedTable {
     pub version: u64,
     /// The rows since the previous seal's version, in the order in which they were recorded.
     pub rows: Vec<SealedRow>,
+    /// What the sealer saw of the commits since that version; none if there was none.
+    #[serde(default)]
+    pub commits: Option<SeenCommits>,
 }
 
 /// What a seal says, as JSON in `tables_json`.
@@ -44,7 +48,10 @@ pub struct SealBody {
     pub upto_us: i64,
     /// The previous seal's row.
     pub previous: Option<SealedRow>,
-    /// The tables that have changed since.
+    /// What the sealer saw of the newest commits of the table of seals itself.
+    #[serde(default)]
+    pub own_commits: Option<SeenCommits>,
+    /// All tables, those too that have not changed since: the last seal alone tells how far each is sealed.
     pub tables: BTreeMap<Table, SealedTable>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chain::Seal;
+use super::commits::HISTORY_COMMITS;
 use super::seals;
 use crate::ledger::book::{Commit, Ledger, is_lasting};
 use crate::ledger::place::Span;
@@ -20,7 +21,7 @@ pub struct TableEvidence {
     pub rows: Vec<Recorded>,
     /// Those that came since the last sealed version; none if that version's files are gone, so that nobody can tell.
     pub unsealed: Option<Vec<Recorded>>,
-    /// Its commits, newest first.
+    /// Its newest commits, newest first.
     pub history: Vec<Commit>,
 }
 
@@ -29,26 +30,33 @@ pub struct TableEvidence {
 pub struct Evidence {
     /// All seals, oldest first.
     pub seals: Vec<Seal>,
-    /// The commits of the table of seals.
+    /// The newest commits of the table of seals.
     pub seal_history: Vec<Commit>,
     /// The tables of facts.
     pub tables: BTreeMap<Table, TableEvidence>,
 }
 
-/// Reads everything. Seals are read first and versions fixed before rows, so that appends meanwhile raise no alarm.
+/// Reads all rows and seals, and of each history the newest commits. Seals are read first and versions fixed before rows, so that appends meanwhile raise no alarm.
 ///
 /// # Errors
 /// When a part cannot be read: what could not be looked at is never called right.
 pub async fn gather<S: Sql>(ledger: &Ledger<S>) -> Result<Evidence, SqlTrouble> {
+    gather_within(ledger, HISTORY_COMMITS).await
+}
+
+/// The same with another number of commits that one look at a history asks for.
+///
+/// # Errors
+/// As there.
+pub async fn gather_within<S: Sql>(ledger: &Ledger<S>, most_commits: u64) -> Result<Evidence, SqlTrouble> {
     let mut evidence = Evidence {
         seals: seals(ledger).await?,
-        seal_history: ledger.commits(&statements::SEAL_HISTORY).await?,
+        seal_history: ledger.commits(&statements::SEAL_HISTORY, most_commits).await?,
         tables: BTreeMap::new(),
     };
     for table in Table::ALL {
-        let mut history = ledger.history(*table).await?;
+        let history = ledger.history(*table, most_commits).await?;
         let version = history.iter().map(|commit| commit.version).max().unwrap_or(0);
-        history.retain(|commit| commit.version <= version);
         let sealed = evidence.seals.iter().rev().find_map(|seal| Some(seal.body()?.tables.get(table)?.version));
         let rows = ledger.read(*table, version).await?;
         let unsealed = match sealed {

@@ -52,11 +52,15 @@ fn honest(rows: usize, seals: &[usize]) -> Evidence {
     for (to, seq) in seals.iter().zip(1..) {
         let sealed = rows[from..*to].iter().map(SealedRow::of).collect();
         let body = SealBody {
-            v: 1,
+            v: 2,
             seq,
             upto_us: FIRST_US + i64::try_from(*to).expect("small") * 1_000_000,
             previous: chain.last().map(Seal::row),
-            tables: BTreeMap::from([(Table::AuditEvent, SealedTable { version: *to as u64, rows: sealed })]),
+            own_commits: None,
+            tables: BTreeMap::from([(
+                Table::AuditEvent,
+                SealedTable { version: *to as u64, rows: sealed, commits: None },
+            )]),
         };
         let previous = chain.last().map_or(GENESIS.to_owned(), |seal| seal.seal_hash.clone());
         chain.push(Seal::of(&format!("s{seq}"), &body, &previous, None));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chain::{GENESIS, Seal, SealBody, SealedRow, seal_hash};
+use super::commits::{SeenCommits, unseen};
 use super::evidence::{Evidence, TableEvidence};
 use super::finding::{Finding, Found};
 use crate::ledger::book::Commit;
@@ -15,18 +16,6 @@ const LATE_US: i64 = 3_600_000_000;
 /// How far a commit's time may lie before the time of a row in it: engines round.
 const ROUNDING_MS: i64 = 1_000;
 
-/// Operations of a table's life that change no row.
-const UPKEEP: [&str; 8] = [
-    "CREATE TABLE",
-    "OPTIMIZE",
-    "VACUUM START",
-    "VACUUM END",
-    "COMPUTE STATS",
-    "ANALYZE TABLE",
-    "CLUSTER BY",
-    "UPGRADE PROTOCOL",
-];
-
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -38,6 +27,8 @@ pub struct Report {
     pub sealed_rows: usize,
     /// How many rows are newer than the last seal.
     pub unsealed_rows: usize,
+    /// How many commits are older than what a look at a history tells, and were seen by no sealer.
+    pub unseen_commits: u64,
     /// The newest seal: its number and hash, to be kept elsewhere.
     pub head: Option<(i64, String)>,
     /// Until when rows are sealed (server's clock).
@@ -69,12 +60,14 @@ pub fn verify(evidence: &Evidence, expected: &[String], direct: bool) -> Report 
         let listed = listed(*table, &bodies);
         report.sealed_rows += listed.len();
         report.unsealed_rows += rows(*table, found, &listed, &bodies, &mut findings);
-        commits(table.name(), &found.history, &mut findings);
+        let sealed = bodies.iter().filter_map(|(_, body)| body.tables.get(table)?.commits.as_ref());
+        report.unseen_commits += commits(table.name(), &found.history, sealed, &mut findings);
         if direct {
             authors(*table, found, &mut findings);
         }
     }
-    commits("seal", &evidence.seal_history, &mut findings);
+    let sealed = bodies.iter().filter_map(|(_, body)| body.own_commits.as_ref());
+    report.unseen_commits += commits("seal", &evidence.seal_history, sealed, &mut findings);
     report.head = seals.last().map(|seal| (seal.seq, seal.seal_hash.clone()));
     report.sealed_upto_us = seals.last().map(|seal| seal.upto_us);
     findings.sort();
@@ -256,30 +249,34 @@ fn added(row: &Recorded, why: &str) -> Found {
     Found::Added { id: row.id.clone(), recorded_us: row.recorded_us, actor: row.actor.clone(), why: why.to_owned() }
 }
 
-/// Commits that neither append nor keep up the table.
-fn commits(table: &str, history: &[Commit], findings: &mut Vec<Finding>) {
-    for commit in history {
-        let appends = commit.operation == "WRITE" && !commit.parameters.to_lowercase().contains("overwrite");
-        if appends || UPKEEP.contains(&commit.operation.as_str()) {
-            continue;
-        }
-        let Commit { version, at_ms, user, operation, .. } = commit.clone();
-        findings.push(Finding { table: table.to_owned(), found: Found::Commit { version, operation, user, at_ms } });
-    }
+/// What history and seals tell of a table's commits; gives how many of them nobody has looked at.
+fn commits<'b>(
+    table: &str,
+    history: &[Commit],
+    sealed: impl Iterator<Item = &'b SeenCommits>,
+    findings: &mut Vec<Finding>,
+) -> u64 {
+    let Some(now) = SeenCommits::of(history) else { return 0 };
+    let newest = now.to;
+    let seen: Vec<SeenCommits> = sealed.cloned().chain([now]).collect();
+    findings.extend(seen.iter().flat_map(|seen| seen.findings(table)));
+    unseen(newest, &seen)
 }
 
 /// Rows whose actor has made no commit that could have brought them. Each commit accounts for as many rows as it wrote, and
 /// for those first that were recorded shortly before it.
 fn authors(table: Table, found: &TableEvidence, findings: &mut Vec<Finding>) {
-    // An engine that names no users, or a history that has been cut, proves nothing against anybody.
+    // An engine that names no users proves nothing against anybody.
     let mut appends: Vec<(&str, i64, u64)> = Vec::new();
     for commit in found.history.iter().filter(|commit| commit.operation == "WRITE") {
         let (Some(user), Some(at_ms), Some(rows)) = (commit.user.as_deref(), commit.at_ms, commit.rows) else { return };
         appends.push((user, at_ms, rows));
     }
-    if !found.history.iter().any(|commit| commit.version == 0) {
-        return;
-    }
+    // Of what was recorded before the oldest commit that was read, the commits are not known.
+    let known_from_ms = match found.history.last() {
+        Some(oldest) if oldest.version > 0 => oldest.at_ms.unwrap_or(i64::MAX),
+        _ => i64::MIN,
+    };
     appends.sort_by_key(|(_, at_ms, _)| *at_ms);
     let mut waiting: BTreeMap<&str, Vec<&Recorded>> = BTreeMap::new();
     for row in &found.rows {
@@ -301,7 +298,8 @@ fn authors(table: Table, found: &TableEvidence, findings: &mut Vec<Finding>) {
             }
         }
     }
-    for row in waiting.into_values().flatten() {
+    let must_be_known = |row: &&Recorded| row.recorded_us / 1_000 > known_from_ms.saturating_add(ROUNDING_MS);
+    for row in waiting.into_values().flatten().filter(must_be_known) {
         let why = format!("no commit of {} brought it", row.actor);
         findings.push(Finding::of(table, added(row, &why)));
     }

@@ -1,10 +1,14 @@
 //! How operations are followed: read from the journal whenever something moved, here or in another process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shop;
-use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView, Trouble};
+use crate::app::operations::{
+    LeaseStanding, LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView, Trouble,
+};
 use crate::domain::Instant;
+use crate::operations::plan::OperationId;
 use crate::runtime::delivery::DeliveryState;
 use crate::runtime::operator::{Journal, Operator};
 use crate::store::{self, Health, Record};
@@ -27,6 +31,8 @@ pub(super) struct LedgerNow<'a> {
     pub(super) delivery: Option<&'a DeliveryState>,
     /// Why there is none although one is configured.
     pub(super) no_ledger: Option<&'a str>,
+    /// How it stands with the leases that operations in hand here need.
+    pub(super) leases: &'a BTreeMap<OperationId, LeaseStanding>,
 }
 
 /// How all operations stand, if that differs from what was told last.
@@ -44,6 +50,7 @@ pub(super) fn snapshot<J: Journal>(
         && !moved
         && !told.others
         && told.version == version
+        && told.snapshot.leases == *ledger.leases
     {
         return Ok(None);
     }
@@ -56,6 +63,7 @@ pub(super) fn snapshot<J: Journal>(
     });
     let operations: Result<Vec<_>, _> = records.into_iter().map(|record| view(operator, record)).collect();
     let waiting = journal.waiting()?;
+    let leases = ledger.leases.clone();
     let ledger = LedgerStanding {
         configured: ledger.delivery.is_some() || ledger.no_ledger.is_some(),
         waiting: waiting.rows,
@@ -65,7 +73,7 @@ pub(super) fn snapshot<J: Journal>(
             .and_then(|delivery| delivery.trouble.clone())
             .or_else(|| ledger.no_ledger.map(crate::domain::text::line)),
     };
-    let snapshot = OperationsSnapshot { operations: operations?, ledger, off: shop.off(&journal.proofs()?) };
+    let snapshot = OperationsSnapshot { operations: operations?, ledger, off: shop.off(&journal.proofs()?), leases };
     let is_news = told.as_ref().is_none_or(|told| told.snapshot != snapshot);
     *told = Some(Told { version, others, snapshot: snapshot.clone() });
     Ok(is_news.then_some(snapshot))

@@ -19,11 +19,14 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub use self::page::Reader;
 pub use self::prepare::Shop;
 use crate::app::act::{Answer, Ask, Order, Steer};
+use crate::app::operations::LeaseStanding;
 use crate::app::record::RecordPage;
 use crate::app::{Fact, Message};
 use crate::domain::clock::Clock;
+use crate::domain::proof::Proof;
 use crate::operations::engine::Request;
 use crate::operations::journal::Actor;
 use crate::operations::plan::{OperationId, Plan};
@@ -88,6 +91,7 @@ impl Acts {
             preparing: FuturesUnordered::new(),
             asking: FuturesUnordered::new(),
             reading: FuturesUnordered::new(),
+            reader: Arc::default(),
             told: None,
         };
         tasks.spawn(hands.work(waiting));
@@ -119,9 +123,14 @@ struct Hands<J> {
     /// Operations that are to be steered, and of which the ledger is asked first whether another home has gone on with them.
     asking: FuturesUnordered<BoxFuture<'static, Asked>>,
     /// Looks at the shared record for the screen.
-    reading: FuturesUnordered<BoxFuture<'static, Result<Arc<RecordPage>, String>>>,
+    reading: FuturesUnordered<BoxFuture<'static, Read>>,
+    /// What was read of it before.
+    reader: Arc<tokio::sync::Mutex<page::Reader>>,
     told: Option<follow::Told>,
 }
+
+/// What a look at the shared record brought, and what is proven in other homes; why it brought nothing.
+type Read = Result<(RecordPage, Vec<Proof>), String>;
 
 /// What the ledger said of an operation that is to be steered.
 struct Asked {
@@ -147,7 +156,7 @@ impl<J: Journal> Hands<J> {
                 Some((number, answer)) = self.preparing.next(), if !self.preparing.is_empty() => {
                     self.say(Fact::Answered { number, answer }).await;
                 }
-                Some(read) = self.reading.next(), if !self.reading.is_empty() => self.say(Fact::RecordRead(read)).await,
+                Some(read) = self.reading.next(), if !self.reading.is_empty() => self.has_read(read).await,
                 Some(asked) = self.asking.next(), if !self.asking.is_empty() => self.answered(asked).await,
                 came = self.courier.next(now) => {
                     let happened = self.courier.take(came, &mut self.operator, self.clock.now());
@@ -191,15 +200,31 @@ impl<J: Journal> Hands<J> {
 
     async fn read_record(&mut self, verify: bool) {
         match self.courier.ledger().cloned() {
-            Some(ledger) => self.reading.push(Box::pin(async move {
-                let read = page::read(&ledger, verify).await;
-                read.map(Arc::new).map_err(|trouble| trouble.message)
-            })),
+            Some(ledger) => {
+                let reader = Arc::clone(&self.reader);
+                self.reading.push(Box::pin(async move {
+                    let mut reader = reader.lock().await;
+                    let page = reader.read(&ledger, verify).await.map_err(|trouble| trouble.message)?;
+                    Ok((page, reader.proofs()))
+                }));
+            }
             None => {
                 let why = self.without_ledger();
                 self.say(Fact::RecordRead(Err(why))).await;
             }
         }
+    }
+
+    /// Shows what was read, and takes in what other homes have proven: what failed there is off here, too.
+    async fn has_read(&mut self, read: Read) {
+        let page = read.map(|(page, proofs)| {
+            if let Err(error) = self.operator.journal_mut().take_proofs(&proofs) {
+                tracing::warn!(%error, "what other homes have proven could not be kept");
+            }
+            Arc::new(page)
+        });
+        self.say(Fact::RecordRead(page)).await;
+        self.tell(true).await;
     }
 
     async fn begin(&mut self, plan: Plan, how: &str) {
@@ -316,7 +341,13 @@ impl<J: Journal> Hands<J> {
             }
         }
         let now = self.clock.now();
-        let ledger = follow::LedgerNow { delivery: self.courier.delivery(), no_ledger: self.no_ledger.as_deref() };
+        let lease = |operation| {
+            let (held, words) = self.courier.lease(operation)?;
+            Some((operation, LeaseStanding { held, words }))
+        };
+        let leases = self.operator.in_hand().into_iter().filter_map(lease).collect();
+        let (delivery, no_ledger) = (self.courier.delivery(), self.no_ledger.as_deref());
+        let ledger = follow::LedgerNow { delivery, no_ledger, leases: &leases };
         match follow::snapshot(&self.operator, &mut self.told, moved, ledger, &self.shop, now) {
             Ok(Some(snapshot)) => self.say(Fact::OperationsAdvanced(Arc::new(snapshot))).await,
             Ok(None) => {}

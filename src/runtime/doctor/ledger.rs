@@ -11,7 +11,7 @@ use crate::domain::request::Lane;
 use crate::domain::sql::Fault;
 use crate::domain::warehouse::{Warehouse as Compute, WarehouseState};
 use crate::ledger::book::Greeting;
-use crate::ledger::lease::{self, LeaseRow, SEALER};
+use crate::ledger::lease::{self, LeaseRow};
 use crate::ledger::{Ledger, Place, SqlTrouble, Table};
 use crate::runtime::authority::judge_all;
 use crate::runtime::ledger::{Warehouse, needs, open, place};
@@ -168,7 +168,7 @@ fn held(who: &str, judged: &[(Need, Known)]) -> Finding {
     finding.figure("allowed", figure(allowed)).figure("looked_at", figure(needed))
 }
 
-/// Whether every table is there, append-only where it must be, and no product has two leases.
+/// Whether every table is there, append-only where it must be, and every product has one lease.
 async fn tables(round: &Round<'_>, client: &Client, ledger: &Ledger<Warehouse>) -> Finding {
     let schema = ledger.place().schema();
     let unreadable =
@@ -210,11 +210,9 @@ async fn tables(round: &Round<'_>, client: &Client, ledger: &Ledger<Warehouse>) 
 fn of_leases<'a>(leases: &[LeaseRow], products: impl Iterator<Item = &'a str>) -> Option<Finding> {
     let rows = |product: &str| leases.iter().filter(|lease| lease.product == product).count();
     let wrong: Vec<String> = products
-        .chain([SEALER])
+        .chain(lease::OWN)
         .filter_map(|product| match rows(product) {
             1 => None,
-            // A product's row is added when it is first needed; the one for sealing is made with the ledger.
-            0 if product != SEALER => None,
             0 => Some(format!("{product} has no lease")),
             more => Some(format!("{product} has {more} leases, and so none that holds")),
         })
@@ -241,14 +239,11 @@ mod tests {
 
     #[test]
     fn a_product_has_one_lease() {
-        let leases = [lease(SEALER), lease("sales"), lease("stock"), lease("stock")];
+        let leases = ["_fleet", "_ledger", "sales", "stock", "stock"].map(lease);
         assert_eq!(of_leases(&leases, ["sales"].into_iter()), None);
         let wrong = of_leases(&leases, ["sales", "stock", "till"].into_iter()).expect("wrong");
-        assert_eq!(
-            wrong.says, "stock has 2 leases, and so none that holds",
-            "a missing row is added when it is needed"
-        );
-        let unsealable = of_leases(&leases[1..2], ["sales"].into_iter()).expect("wrong");
-        assert_eq!(unsealable.says, "_ledger has no lease");
+        assert_eq!(wrong.says, "stock has 2 leases, and so none that holds; till has no lease");
+        let unsealable = of_leases(&leases[2..3], ["sales"].into_iter()).expect("wrong");
+        assert_eq!(unsealable.says, "_fleet has no lease; _ledger has no lease");
     }
 }

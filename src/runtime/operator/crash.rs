@@ -101,6 +101,8 @@ fn name(what: Write<'_>) -> String {
         Write::Release(_) => "letting go".to_owned(),
         Write::Beat => "a sign of life".to_owned(),
         Write::Acknowledge => "noting what the ledger has".to_owned(),
+        Write::SetAside => "setting a row aside".to_owned(),
+        Write::Proofs => "taking in proofs".to_owned(),
         Write::Adopt(_) => "adopting the operation".to_owned(),
     }
 }

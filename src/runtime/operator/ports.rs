@@ -6,11 +6,12 @@ use futures::future::BoxFuture;
 
 use crate::databricks::transport::Permit;
 use crate::domain::Instant;
+use crate::domain::proof::Proof;
 use crate::domain::ulid::Ulid;
 use crate::operations::engine::{Effect, Outcome};
 use crate::operations::journal::Recorded;
 use crate::operations::plan::{OperationId, Plan, Subject};
-use crate::store::{self, Adopted, Handover, OutboxRow, Record};
+use crate::store::{self, Adopted, Handover, OutboxRow, Record, RowKey};
 
 /// A durable write of the journal.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,10 @@ pub enum Write<'a> {
     Beat,
     /// What the ledger has is noted.
     Acknowledge,
+    /// A row that the ledger refuses is kept apart.
+    SetAside,
+    /// What other homes have proven is kept.
+    Proofs,
     /// An operation of another home is brought here.
     Adopt(OperationId),
 }
@@ -103,8 +108,24 @@ pub trait Journal {
     ///
     /// # Errors
     /// The store's.
-    fn acknowledge(&mut self, ids: &[String], now: Instant) -> Result<(), store::Error> {
-        self.write(Write::Acknowledge, |journal| journal.acknowledge(ids, now))
+    fn acknowledge(&mut self, keys: &[RowKey], now: Instant) -> Result<(), store::Error> {
+        self.write(Write::Acknowledge, |journal| journal.acknowledge(keys, now))
+    }
+
+    /// Keeps a row apart that the ledger refuses whenever it is sent.
+    ///
+    /// # Errors
+    /// The store's.
+    fn set_aside(&mut self, key: &RowKey, why: &str) -> Result<(), store::Error> {
+        self.write(Write::SetAside, |journal| journal.set_aside(key, why))
+    }
+
+    /// Keeps what was proven in other homes, where it is newer.
+    ///
+    /// # Errors
+    /// The store's.
+    fn take_proofs(&mut self, proofs: &[Proof]) -> Result<(), store::Error> {
+        self.write(Write::Proofs, |journal| journal.take_proofs(proofs))
     }
 
     /// Brings an operation of another home here.

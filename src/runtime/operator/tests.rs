@@ -307,13 +307,13 @@ async fn what_is_told_to_the_ledger_is_written_with_the_entry() {
     }
     assert_eq!(operator.view(plan.id).expect("in hand").phase, Phase::AwaitingLedger);
     assert_eq!(script.acts_asked(), 0, "production waits for the ledger");
-    let rows = operator.journal().pending(99).expect("read");
+    let rows = operator.journal().pending(99, &[]).expect("read");
     assert_eq!(rows.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(), ["planned", "approved", "intended"]);
-    let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
-    operator.journal_mut().acknowledge(&ids, plan.made_at).expect("noted");
+    let keys: Vec<store::RowKey> = rows.iter().map(store::OutboxRow::key).collect();
+    operator.journal_mut().acknowledge(&keys, plan.made_at).expect("noted");
     drive(&mut operator).await;
     assert_eq!(names(&operator, &plan).last(), Some(&"completed"));
-    assert_eq!(operator.journal().pending(99).expect("read").len(), 3, "the rest is delivered later");
+    assert_eq!(operator.journal().pending(99, &[]).expect("read").len(), 3, "the rest is delivered later");
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,12 +67,27 @@ fn proof(shared: &Shared) -> Vec<Prose> {
         Some(sealed) => Prose::muted(format!("{:<11}until {} by seal {}", "sealed", at(sealed.upto), sealed.seq)),
         None => Prose::muted(format!("{:<11}nothing yet: `lakeshift ledger seal` does", "sealed")),
     }];
+    if let Some(unsealed) = &page.unsealed {
+        let words = format!("{:<11}{} rows, the oldest {}", "unsealed", unsealed.rows, at(unsealed.oldest));
+        said.push(if unsealed.overdue {
+            Prose::warning(format!("{words}: overdue, `lakeshift ledger seal` does it"))
+        } else {
+            Prose::muted(words)
+        });
+    }
     if let Some(proof) = &page.proof {
         said.push(if proof.findings.is_empty() {
             Prose::good(format!("{:<11}{} rows are as they were sealed, {}", "proven", proof.rows, at(proof.at)))
         } else {
             Prose::danger(format!("{:<11}{} findings, {}", "proven", proof.findings.len(), at(proof.at)))
         });
+        if proof.unseen_commits > 0 {
+            let words = format!(
+                "{} commits are older than what a history tells, and no seal has seen them",
+                proof.unseen_commits
+            );
+            said.push(Prose::warning(format!("{:<11}{words}", "")));
+        }
         said.extend(proof.findings.iter().map(|line| Prose::danger(text::line(&format!("{:<11}{line}", "")))));
     }
     said

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::app::act::Order;
 use crate::app::fixture::Console;
 use crate::app::operations::{LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
-use crate::app::record::{Proof, RecordPage, RecordRow, Sealed};
+use crate::app::record::{Proof, RecordPage, RecordRow, Sealed, Unsealed};
 use crate::app::{Effect, Fact};
 use crate::domain::fixture::now;
 use crate::screens::Screen;
@@ -116,12 +116,14 @@ pub(crate) fn page(findings: Option<Vec<String>>) -> Arc<RecordPage> {
         holds: true,
     };
     let forged = RecordRow { id: "x1".to_owned(), operation: None, holds: false, by: "eve".to_owned(), ..row.clone() };
-    let proof = findings.map(|findings| Proof { at: now(), rows: 41, findings });
+    let proof = findings.map(|findings| Proof { at: now(), rows: 41, findings, unseen_commits: 0 });
     Arc::new(RecordPage {
         rows: vec![Arc::new(row), Arc::new(forged)],
         operations: vec![Arc::new(other)],
         reader: "sp-ledger".to_owned(),
         sealed: Some(Sealed { seq: 12, upto: now() - TimeDelta::minutes(9) }),
+        unsealed: None,
+        leases: Vec::new(),
         proof,
     })
 }
@@ -132,6 +134,17 @@ fn audit_of_journal_and_ledger() {
         let mut console = audit(columns, rows);
         with_ledger(&mut console, journals().split_off(1));
         console.happens(Fact::RecordRead(Ok(page(Some(Vec::new())))));
+        console
+    });
+    in_every_size("audit-unsealed", |columns, rows| {
+        let mut console = audit(columns, rows);
+        with_ledger(&mut console, journals().split_off(1));
+        let oldest = now() - TimeDelta::minutes(31);
+        let unsealed = Some(Unsealed { rows: 1_204, oldest, overdue: true });
+        let proof = Some(Proof { at: now(), rows: 41, findings: Vec::new(), unseen_commits: 312 });
+        let read = RecordPage { unsealed, proof, ..RecordPage::clone(&page(None)) };
+        console.happens(Fact::RecordRead(Ok(Arc::new(read))));
+        console.press("enter");
         console
     });
     in_every_size("audit-findings", |columns, rows| {

@@ -191,6 +191,7 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
         Part::dropped(1, [verdict]),
     ];
     let mut right = vec![Part::dropped(3, [ledger(shared, look)])];
+    right.extend(seal(shared, look));
     right.extend(proof(shared, look).map(|span| Part::dropped(2, [span])));
     if state.only_deeds() {
         right.push(Part::dropped(2, [look.span(Role::Matched, "only deeds")]));
@@ -221,11 +222,26 @@ fn ledger(shared: &Shared, look: &Look<'_>) -> Span<'static> {
     }
 }
 
+/// How far the ledger is sealed; a warning where rows wait for a seal for too long.
+fn seal(shared: &Shared, look: &Look<'_>) -> Option<Part> {
+    let page = shared.operations.shared_record.page.as_ref()?;
+    if let Some(unsealed) = page.unsealed.as_ref().filter(|unsealed| unsealed.overdue) {
+        let since = time(unsealed.oldest, look.zone);
+        return Some(Part::fixed([look.span(Role::Warning, format!("unsealed since {since}"))]));
+    }
+    let sealed = page.sealed.as_ref()?;
+    Some(Part::dropped(3, [look.span(Role::Muted, format!("sealed {}", time(sealed.upto, look.zone)))]))
+}
+
 /// What the last verification of the ledger found; none without one.
 fn proof(shared: &Shared, look: &Look<'_>) -> Option<Span<'static>> {
     let proof = shared.operations.shared_record.page.as_ref()?.proof.as_ref()?;
     let (glyphs, at) = (look.glyphs(), time(proof.at, look.zone));
     Some(match proof.findings.len() {
+        0 if proof.unseen_commits > 0 => {
+            let unseen = thousands(proof.unseen_commits);
+            look.span(Role::Ok, format!("{} verified {at} but {unseen} commits", glyphs.ok))
+        }
         0 => look.span(Role::Ok, format!("{} verified {at}", glyphs.ok)),
         count => look.span(Role::Danger, format!("{} {count} findings {at}", glyphs.failed)),
     })

@@ -13,6 +13,7 @@ pub(super) fn of(operation: &Operation, shared: &Shared) -> Vec<Prose> {
     let Some(plan) = operation.plan() else { return foreign(operation) };
     let mut said = begun(operation, None, shared);
     said.extend(hands(operation, shared));
+    said.extend(lease(operation, plan, shared));
     said.push(Prose::blank());
     said.extend(journal(operation, shared));
     said.push(Prose::blank());
@@ -61,6 +62,35 @@ fn hands(operation: &Operation, shared: &Shared) -> Vec<Prose> {
         });
     }
     said
+}
+
+/// Who holds the lease under which it changes production state: in this console as it is now, else as the ledger was read.
+fn lease(operation: &Operation, plan: &Plan, shared: &Shared) -> Option<Prose> {
+    let product = plan.lease().filter(|_| !operation.record.is_over)?;
+    let operations = &shared.operations;
+    if let Some(lease) = operations.leases.get(&operation.record.id) {
+        let words = lease.words.strip_prefix("the lease is ").unwrap_or(&lease.words);
+        let words = text::line(&format!("lease of {product}: {words}"));
+        return Some(if lease.held { Prose::good(words) } else { Prose::warning(words) });
+    }
+    let read_at = operations.shared_record.read_at.map(|at| time(at, shared.zone))?;
+    let Some(lease) = operations.shared_record.lease(product) else {
+        return Some(Prose::muted(text::line(&format!(
+            "lease of {product}: free when the ledger was read at {read_at}"
+        ))));
+    };
+    let of = match lease.operation.as_deref() {
+        Some(of) if *of == operation.record.id.to_string() => "for it".to_owned(),
+        Some(of) => format!("for operation {of}"),
+        None => "for no operation".to_owned(),
+    };
+    let (holder, fence, until) = (&lease.holder, lease.fence, time(lease.until, shared.zone));
+    let words = if lease.is_over {
+        format!("{holder} held it {of} until {until} and did not give it back (fence {fence}): it can be taken over")
+    } else {
+        format!("held by {holder} {of} until {until}, unless they renew it (fence {fence}; read at {read_at})")
+    };
+    Some(Prose::warning(text::line(&format!("lease of {product}: {words}"))))
 }
 
 fn journal(operation: &Operation, shared: &Shared) -> Vec<Prose> {

@@ -8,7 +8,11 @@ use crate::app::Effect;
 use crate::app::act::{Ask, Order, Steer, Wish};
 use crate::app::fixture::{Console, plan, record};
 use crate::app::message::Fact;
-use crate::app::operations::{OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView};
+use crate::app::operations::{
+    LeaseStanding, LedgerStanding, OperationRecord, OperationsSnapshot, OwnerHealth, OwnerView,
+};
+use crate::app::record::{LeaseView, RecordPage};
+use crate::domain::danger::Danger;
 use crate::domain::fixture::now;
 use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::{JobId, RunId};
@@ -17,6 +21,7 @@ use crate::operations::Event;
 use crate::operations::journal::{Certainty, Direction, Evidence, Thing};
 use crate::operations::plan::Plan;
 use crate::screens::Screen;
+use crate::screens::audit::tests::page;
 use crate::ui::drawn::{in_every_size, screen};
 
 fn planned(number: u64, workspace: &str, wish: Wish) -> Plan {
@@ -230,7 +235,7 @@ fn what_is_off_for_production_stands_in_the_title() {
 
 #[test]
 fn an_operation_of_another_home_is_listed_as_such_and_taken_over_with_a_reason_only() {
-    use crate::screens::audit::tests::{page, with_ledger};
+    use crate::screens::audit::tests::with_ledger;
     let mut console = opened(120, 40);
     with_ledger(&mut console, journals().split_off(1));
     console.happens(crate::app::Fact::RecordRead(Ok(page(None))));
@@ -251,4 +256,64 @@ fn an_operation_of_another_home_is_listed_as_such_and_taken_over_with_a_reason_o
         panic!("{effects:?}")
     };
     assert_eq!((reason.as_str(), Some(operation)), ("ana is away", state(&console).list().rows().last()));
+}
+
+/// An operation on production state in this console, while the ledger says who holds the lease of its product.
+fn under_a_lease(columns: u16, rows: u16, lease: Option<LeaseView>, here: Option<LeaseStanding>) -> Console {
+    let mut console = opened(columns, rows);
+    let mut plan = planned(5, "prod", Wish::Start { pipeline: "6f-1".into() });
+    plan.tier = Danger::Production;
+    let ours = owned(record(&plan, &[approved(), intended()]), "ana@laptop, the console", OwnerHealth::Us);
+    let leases = here.map(|here| (plan.id, here)).into_iter().collect();
+    let operations = vec![Arc::new(ours)];
+    let ledger = LedgerStanding { configured: true, ..LedgerStanding::default() };
+    let snapshot = OperationsSnapshot { operations, ledger, leases, ..OperationsSnapshot::default() };
+    console.happens(Fact::OperationsAdvanced(Arc::new(snapshot)));
+    let page =
+        RecordPage { leases: lease.into_iter().collect(), operations: Vec::new(), ..RecordPage::clone(&page(None)) };
+    console.happens(Fact::RecordRead(Ok(Arc::new(page))));
+    console
+}
+
+fn lease_of_bob() -> LeaseView {
+    LeaseView {
+        product: "sales".to_owned(),
+        holder: "bob@example.com".to_owned(),
+        operation: Some("01J0000000000000000000BOBS".to_owned()),
+        fence: 7,
+        until: now() + TimeDelta::seconds(70),
+        is_over: false,
+    }
+}
+
+#[test]
+fn who_holds_the_lease_is_on_screen() {
+    let words = "the lease is held by bob@example.com for operation 01J0000000000000000000BOBS until 12:01:10 UTC";
+    let waits = LeaseStanding { held: false, words: words.to_owned() };
+    in_every_size("operations-lease", |columns, rows| {
+        under_a_lease(columns, rows, Some(lease_of_bob()), Some(waits.clone()))
+    });
+    // The same of an operation that this console does not drive: as the ledger was read.
+    let mut console = under_a_lease(160, 45, Some(lease_of_bob()), None);
+    console.press("enter");
+    let text = screen(&console);
+    assert!(
+        text.contains("lease of sales: held by bob@example.com for operation 01J0000000000000000000BOBS until ")
+            && text.contains("(fence 7; read at "),
+        "{text}"
+    );
+    let over = LeaseView { is_over: true, ..lease_of_bob() };
+    let mut console = under_a_lease(160, 45, Some(over), None);
+    assert!(!screen(&console).contains("leads sales"), "nobody does any more");
+    console.press("enter");
+    let text = screen(&console);
+    assert!(text.contains("did not give it back (fence 7): it can be taken over"), "{text}");
+    let mut console = under_a_lease(160, 45, None, None);
+    console.press("enter");
+    let text = screen(&console);
+    assert!(text.contains("lease of sales: free when the ledger was read at "), "{text}");
+    let held = LeaseStanding { held: true, words: "the lease is held here".to_owned() };
+    let mut console = under_a_lease(160, 45, None, Some(held));
+    console.press("enter");
+    assert!(screen(&console).contains("lease of sales: held here"));
 }

@@ -9,6 +9,7 @@ use crate::app::browse::text_place;
 use crate::app::model::Shared;
 use crate::app::operations::Operation;
 use crate::domain::text as outside;
+use crate::domain::units::time;
 use crate::keymap::GLOBAL;
 use crate::operations::engine::Phase;
 use crate::theme::{Glyphs, Role};
@@ -21,6 +22,9 @@ use crate::ui::widgets::{prose, scroll};
 
 /// From this height of the screen on, more of the operation under the cursor is told below the list.
 const TALL: u16 = 26;
+
+/// The lease of whoever seals the ledger: it leads no product.
+const SEALING: &str = "_ledger";
 
 /// Rows of the text below the list, where there is room and where there is little.
 const DETAIL_ROWS: (u16, u16) = (12, 5);
@@ -54,7 +58,7 @@ impl Shown {
             what: plan.map_or_else(|| "unknown".to_owned(), |plan| plan.kind.words().to_owned()),
             name: plan.map_or_else(|| operation.record.id.to_string(), |plan| outside::line(&plan.subject.name)),
             step: operation.step().map(|(at, of)| format!("{at}/{of}")).unwrap_or_default(),
-            waits: outside::line(&operation.waits_for(shared.now)),
+            waits: outside::line(&shared.operations.waits_for(operation, shared.now)),
             owner: owner.map_or_else(String::new, |owner| {
                 let health = owner.health.word();
                 outside::line(if health.is_empty() { &owner.who } else { health })
@@ -199,7 +203,8 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     if wanting > 0 {
         left.push(Part::fixed([look.span(Role::Warning, format!("{wanting} wait for a person"))]));
     }
-    let mut right = vec![Part::dropped(1, [ledger(shared, look)])];
+    let mut right: Vec<Part> = leases(shared, look).map(|leases| Part::dropped(1, [leases])).into_iter().collect();
+    right.push(Part::dropped(1, [ledger(shared, look)]));
     if state.only_open() {
         right.push(Part::dropped(2, [look.span(Role::Matched, "only open")]));
     }
@@ -208,6 +213,20 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
         right.push(Part::fixed([look.span(Role::Muted, "filter "), look.span(Role::Matched, filter)]));
     }
     Bar { left, right }
+}
+
+/// Who holds which lease of a product, as the ledger said when it was read; none while all are free.
+fn leases(shared: &Shared, look: &Look<'_>) -> Option<Span<'static>> {
+    let page = shared.operations.shared_record.page.as_ref()?;
+    let mut held = page.leases.iter().filter(|lease| !lease.is_over && lease.product != SEALING);
+    let lease = held.next()?;
+    let more = match held.count() {
+        0 => String::new(),
+        more => format!(", {more} more"),
+    };
+    let until = time(lease.until, look.zone);
+    let words = format!("{} leads {} until {until}{more}", outside::line(&lease.holder), outside::line(&lease.product));
+    Some(look.span(Role::Warning, words))
 }
 
 /// How the ledger keeps up, in words.

@@ -50,6 +50,7 @@ use super::scenario::{Breaks, Scenario};
 pub use ask::{RunCursor, RunsFilter, RunsPage};
 pub use deploy::PipelineOrder;
 pub use events::{EventCursor, EventsFilter, EventsPage};
+pub use fleet::products;
 use job::{Job, JobSettings};
 pub use orders::{RepairRun, RunNow, SubmitRun};
 use pipeline::{PipelineView, StartUpdate, Update};

@@ -7,6 +7,7 @@ use crate::domain::fixture::now;
 use crate::operations::fixture::{active_run, job, planning};
 use crate::operations::journal::{Direction, Event};
 use crate::operations::{Planning, cancel, run_now};
+use crate::store::RowKey;
 
 fn open(state: &Path, session: u128, who: &str) -> Journal {
     Journal::open(state, Ulid::new(1, session), who).expect("opens")
@@ -140,20 +141,81 @@ fn rows_for_the_ledger_stand_and_fall_with_their_entry() {
     assert!(refused.is_err());
     journal.append(plan.id, 1, &[entry(&plan, 2, event())], &[row(&plan, "c", 2)], false, now()).expect("appended");
     let ids = |journal: &Journal| -> Vec<String> {
-        journal.pending(9).expect("read").into_iter().map(|row| row.id).collect()
+        journal.pending(9, &[]).expect("read").into_iter().map(|row| row.id).collect()
     };
     assert_eq!(ids(&journal), ["a", "b", "c"], "in order, without the row of the entry that was refused");
     assert_eq!(journal.acknowledged(plan.id).expect("read"), 0);
-    journal.acknowledge(&["a".to_owned(), "never seen".to_owned()], now()).expect("noted");
+    journal.acknowledge(&keys(&["a", "never seen"]), now()).expect("noted");
     assert_eq!(journal.acknowledged(plan.id).expect("read"), 0, "one row of the first entry is missing");
-    journal.acknowledge(&["b".to_owned(), "a".to_owned()], now()).expect("noted twice");
+    journal.acknowledge(&keys(&["b", "a"]), now()).expect("noted twice");
     assert_eq!(journal.acknowledged(plan.id).expect("read"), 1);
     let waiting = journal.waiting().expect("read");
     assert_eq!((waiting.rows, waiting.oldest_at), (1, Some(now())));
-    journal.acknowledge(&ids(&journal), now()).expect("noted");
+    let all: Vec<RowKey> = journal.pending(9, &[]).expect("read").iter().map(OutboxRow::key).collect();
+    journal.acknowledge(&all, now()).expect("noted");
     assert_eq!(journal.acknowledged(plan.id).expect("read"), 2);
     journal.post(&[OutboxRow { operation: None, seq: None, ..row(&plan, "z", 0) }], now()).expect("posted");
     assert_eq!(ids(&journal), ["z"]);
+}
+
+/// Rows of the table that tests write to.
+fn keys(ids: &[&str]) -> Vec<RowKey> {
+    ids.iter().map(|id| RowKey { table: "audit_event".to_owned(), id: (*id).to_owned() }).collect()
+}
+
+#[test]
+fn a_row_is_known_by_its_table_and_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut journal = open(folder.path(), 1, "ana");
+    let plan = plan_of(1);
+    let free = |table: &str| OutboxRow { table: table.to_owned(), operation: None, seq: None, ..row(&plan, "a", 0) };
+    journal.post(&[free("approval"), free("release")], now()).expect("posted");
+    journal.acknowledge(&[free("release").key()], now()).expect("noted");
+    assert_eq!(journal.pending(9, &[]).expect("read"), [free("approval")]);
+    assert!(journal.pending(9, &["approval".to_owned()]).expect("read").is_empty());
+}
+
+#[test]
+fn what_is_refused_is_kept_apart_until_somebody_has_seen_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut journal = open(folder.path(), 1, "ana");
+    let plan = plan_of(1);
+    journal.begin(&plan, &planned(&plan), &[row(&plan, "a", 1), row(&plan, "b", 1)], now()).expect("begun");
+    journal.set_aside(&row(&plan, "a", 1).key(), "it fits no column").expect("set aside");
+    let ids = |journal: &Journal| -> Vec<String> {
+        journal.pending(9, &[]).expect("read").into_iter().map(|row| row.id).collect()
+    };
+    assert_eq!(ids(&journal), ["b"]);
+    let waiting = journal.waiting().expect("read");
+    assert_eq!((waiting.rows, waiting.set_aside, waiting.refusal.as_deref()), (2, 1, Some("it fits no column")));
+    journal.acknowledge(&keys(&["b"]), now()).expect("noted");
+    assert_eq!(journal.acknowledged(plan.id).expect("read"), 0, "production still waits for it");
+    journal.try_refused_again().expect("back");
+    assert_eq!((ids(&journal), journal.waiting().expect("read").set_aside), (vec!["a".to_owned()], 0));
+}
+
+#[test]
+fn what_the_ledger_has_is_forgotten_after_a_month_and_what_waits_never() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut journal = open(folder.path(), 1, "ana");
+    let plan = plan_of(1);
+    journal.begin(&plan, &planned(&plan), &[row(&plan, "a", 1), row(&plan, "b", 1)], now()).expect("begun");
+    journal.acknowledge(&keys(&["a"]), now()).expect("noted");
+    let count = |journal: &Journal| -> i64 {
+        journal.connection.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)).expect("counted")
+    };
+    journal.forget_delivered(now() + TimeDelta::days(30)).expect("cleared");
+    assert_eq!(count(&journal), 2);
+    journal.forget_delivered(now() + TimeDelta::days(31)).expect("cleared");
+    assert_eq!(count(&journal), 1);
+    assert_eq!(journal.acknowledged(plan.id).expect("read"), 0, "b still waits");
+    journal.acknowledge(&keys(&["b"]), now()).expect("noted");
+    journal.forget_delivered(now() + TimeDelta::days(60)).expect("cleared");
+    assert_eq!(
+        (count(&journal), journal.acknowledged(plan.id).expect("read")),
+        (0, 1),
+        "and nothing is asked for anew"
+    );
 }
 
 #[test]

@@ -54,6 +54,9 @@ fn a_table_of_facts_that_takes_updates_is_named() {
     bench.by_hand("INSERT INTO ops.release.lease SELECT * FROM ops.release.lease WHERE product = 'sales'");
     let (verdict, finding) = bench.check("ledger-tables", LEDGER);
     assert_eq!((verdict.as_str(), finding.as_str()), ("failed", "sales has 2 leases, and so none that holds"));
+    bench.by_hand("DELETE FROM ops.release.lease WHERE product = 'sales'");
+    let (verdict, finding) = bench.check("ledger-tables", LEDGER);
+    assert_eq!((verdict.as_str(), finding.as_str()), ("failed", "sales has no lease"));
 }
 
 #[test]

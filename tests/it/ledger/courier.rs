@@ -351,7 +351,7 @@ async fn whoever_takes_back_asks_the_ledger_for_a_moment_and_is_refused_where_an
 
     way.hang(0);
     let mut bob = Captain::new(desk.of("bob").ledger(), Arc::new(Ticks::new(Arc::new(time.clone()))), Ulid::new(2, 2));
-    bob.want(plan.id, "sales");
+    bob.want(plan.id, "sales", plan.id.0);
     while let Some(errand) = bob.load() {
         bob.landed(errand.await);
     }

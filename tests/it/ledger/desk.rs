@@ -23,6 +23,16 @@ pub(crate) struct Desk {
     pub(crate) user: &'static str,
     /// How many of the next answers are lost after their statement has been done.
     pub(crate) losses: Arc<Mutex<u32>>,
+    /// What was asked of the ledger through this way and answered.
+    pub(crate) asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// A statement that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) statement: &'static str,
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A statement that has read its snapshot.
@@ -50,12 +60,17 @@ impl Desk {
         let mut engine = Engine::new(1, "root", now).unwrap();
         engine.catalog_mut().create_catalog("ops", "root", now).unwrap();
         engine.catalog_mut().create_schema("ops", "default", "root", now).unwrap();
-        Self { server: Arc::new(Mutex::new(Server { engine, now })), user: "root", losses: Arc::default() }
+        Self {
+            server: Arc::new(Mutex::new(Server { engine, now })),
+            user: "root",
+            losses: Arc::default(),
+            asked: Arc::default(),
+        }
     }
 
     /// The same server as somebody else.
     pub(crate) fn of(&self, user: &'static str) -> Self {
-        Self { user, losses: Arc::default(), ..self.clone() }
+        Self { user, losses: Arc::default(), asked: Arc::default(), ..self.clone() }
     }
 
     pub(crate) fn ledger(&self) -> Ledger<Self> {
@@ -65,6 +80,11 @@ impl Desk {
     /// Lets the server's time pass.
     pub(crate) fn pass(&self, seconds: i64) {
         self.server.lock().unwrap().now += TimeDelta::seconds(seconds);
+    }
+
+    /// What was asked since this was last called.
+    pub(crate) fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -114,6 +134,11 @@ impl Desk {
 impl Sql for Desk {
     async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
         let result = self.run(ask);
+        if let Ok(rows) = &result {
+            let bytes = rows.cells.iter().flatten().flatten().map(String::len).sum();
+            let asked = Asked { statement: ask.named.name, rows: rows.cells.len(), bytes };
+            self.asked.lock().unwrap().push(asked);
+        }
         let mut losses = self.losses.lock().unwrap();
         if *losses > 0 && result.is_ok() {
             *losses -= 1;

@@ -7,7 +7,9 @@ mod delivery;
 mod desk;
 mod installation;
 mod lease;
+mod page;
 mod seal;
+mod sealer;
 pub(crate) mod takeover;
 
 pub(crate) use desk::{Desk, Running, place};

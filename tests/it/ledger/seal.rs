@@ -1,7 +1,7 @@
 //! Seals against tamperers: each kind of change is found, and what was changed is named.
 
 use lakeshift::ledger::Table;
-use lakeshift::ledger::seal::{self, Found, Report, gather, verify};
+use lakeshift::ledger::seal::{self, Found, Report, gather, gather_within, verify};
 
 use super::{Desk, block_on, event};
 
@@ -299,4 +299,77 @@ fn sealing_nothing_seals_nothing_and_a_lost_answer_seals_once() {
     // Every answer is lost from the append of the seal on.
     let seals = block_on(seal::seals(&ledger)).unwrap().len();
     assert_eq!(seals, 3);
+}
+
+/// A history that is longer than one look at it: the newest commits are read, and the seals tell of the older ones.
+#[test]
+fn of_a_long_history_only_the_newest_commits_are_read_and_the_seals_tell_the_rest() {
+    const MOST: u64 = 20;
+    let desk = Desk::installed();
+    let ledger = desk.ledger();
+    let append = |from: usize, to: usize| {
+        for n in from..to {
+            block_on(ledger.append(&[event(&format!("a{n:03}"), "intended")]));
+            desk.pass(1);
+        }
+    };
+    let verified = || {
+        desk.take_asked();
+        let evidence = block_on(gather_within(&ledger, MOST)).unwrap();
+        let most = desk.take_asked().into_iter().filter(|asked| asked.statement.starts_with("ledger.history."));
+        let most = most.map(|asked| asked.rows as u64).max().unwrap();
+        assert!(most <= MOST, "{most} commits were read by one statement");
+        verify(&evidence, &[], true)
+    };
+    append(0, 30);
+    let report = verified();
+    assert_eq!((report.findings.as_slice(), report.unseen_commits), (&[][..], 31 - MOST), "said openly");
+    // Somebody touches the table and puts it right again; a seal sees it, and then it is far back.
+    unlock(&desk, "audit_event");
+    desk.by_hand("ALTER TABLE ops.release.audit_event SET TBLPROPERTIES ('delta.appendOnly' = 'true')");
+    append(30, 40);
+    block_on(seal::seal(&ledger, "s1", None)).unwrap();
+    append(40, 80);
+    block_on(seal::seal(&ledger, "s2", None)).unwrap();
+    append(80, 90);
+    let report = verified();
+    let said: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("SET TBLPROPERTIES by root")), "{said:?}");
+    assert_eq!((report.unseen_commits, report.sealed_rows, report.unsealed_rows), (0, 80, 10));
+    // In another's name, within what was read: the author is still compared with the commit.
+    desk.by_hand(
+        "INSERT INTO ops.release.audit_event (audit_id, verb, outcome, actor, recorded_at, content_hash) \
+         VALUES ('f1', 'approved', 'ok', 'ana', current_timestamp(), 'h')",
+    );
+    let said: Vec<String> = verified().findings.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|said| said.contains("f1: added") && said.contains("no commit of ana")), "{said:?}");
+}
+
+/// A ledger with many seals: the next one reads the last alone.
+#[test]
+fn the_next_seal_reads_the_last_one_alone() {
+    let desk = Desk::installed();
+    let ledger = desk.ledger();
+    for n in 0..8 {
+        block_on(ledger.append(&[event(&format!("a{n}"), "intended")]));
+        block_on(seal::seal(&ledger, &format!("s{n}"), None)).unwrap();
+        desk.pass(900);
+    }
+    block_on(ledger.append(&[event("b1", "intended")]));
+    desk.take_asked();
+    assert_eq!(block_on(seal::seal(&ledger, "s8", None)).unwrap().rows, Some(1));
+    let bodies: Vec<usize> =
+        desk.take_asked().iter().filter(|asked| asked.statement == "ledger.seals").map(|asked| asked.rows).collect();
+    assert_eq!(bodies, [1, 1], "the last one before, and the new one read back");
+    let ends = block_on(seal::ends(&ledger)).unwrap().unwrap();
+    assert_eq!((ends.count, ends.last_seq), (9, 9));
+    assert_eq!(report(&desk).findings, []);
+    assert_eq!(block_on(seal::unsealed(&ledger, Some(&ends))).unwrap(), (0, None));
+    desk.pass(60);
+    block_on(ledger.append(&[event("b2", "intended")]));
+    let waits_since = desk.now().timestamp_micros();
+    assert_eq!(block_on(seal::unsealed(&ledger, Some(&ends))).unwrap(), (1, Some(waits_since)));
+    assert!(!seal::is_overdue(waits_since, waits_since + 20 * 60_000_000));
+    assert!(seal::is_overdue(waits_since, waits_since + 20 * 60_000_000 + 1));
 }

@@ -7,12 +7,13 @@ use lakeshift::domain::danger::Danger;
 use lakeshift::domain::ids::{JobId, RunId};
 use lakeshift::domain::ulid::Ulid;
 use lakeshift::domain::workspace::Environment;
+use lakeshift::ledger::lease::{self, Standing};
 use lakeshift::operations::engine::Outcome;
 use lakeshift::operations::journal::{Actor, Direction, Event, Recorded};
 use lakeshift::operations::kind::Kind;
 use lakeshift::operations::plan::{Object, OperationId, Plan, Subject, VERSION};
 use lakeshift::operations::step::{Action, Condition, Probe, Repeat, Step, Undo};
-use lakeshift::runtime::captain::{Captain, Course, Fenced};
+use lakeshift::runtime::captain::{Captain, Course, Fenced, words};
 use lakeshift::runtime::entropy::SystemIds;
 use lakeshift::runtime::ledger::{Ticks, outbox_rows};
 use lakeshift::runtime::operator::World;
@@ -39,7 +40,7 @@ fn start() -> DateTime<Utc> {
 }
 
 /// The same clock as the server's.
-struct OfServer(Desk);
+pub(super) struct OfServer(pub(super) Desk);
 
 impl Clock for OfServer {
     fn now(&self) -> DateTime<Utc> {
@@ -111,7 +112,7 @@ async fn tell(desk: &Desk, plan: &Plan, entries: &[Recorded], session: Ulid) {
     let rows: Vec<_> = entries.iter().flat_map(|entry| rows_of(plan, entry, session)).collect();
     let rows: Vec<_> = rows.iter().map(|row| serde_json::from_str(&row.body).unwrap()).collect();
     let delivery = desk.ledger().append(&rows).await;
-    assert!(delivery.trouble.is_none(), "{:?}", delivery.trouble);
+    assert!(delivery.trouble.is_none() && delivery.refused.is_empty(), "{delivery:?}");
 }
 
 async fn ask(desk: &Desk, plan: &Plan, here: Here) -> Result<Inquiry, NotTaken> {
@@ -149,7 +150,7 @@ async fn an_operation_without_a_lease_is_gone_on_with_once_its_owner_is_quiet() 
     let (owner, health) = record.owner.unwrap();
     assert_eq!((owner.who.as_str(), health), ("ana@laptop", Health::Gone));
     assert_eq!(journal.take(plan.id, start()).unwrap().as_deref(), Some("ana@laptop"));
-    let told = journal.pending(10).unwrap();
+    let told = journal.pending(10, &[]).unwrap();
     assert!(told[0].body.contains("operation_taken_over") && told[0].body.contains("ana is away"), "{told:?}");
     assert!(told[1..].iter().all(|row| row.seq > Some(2)), "and nothing that the ledger has: {told:?}");
 }
@@ -189,6 +190,28 @@ async fn production_is_refused_by_name_while_its_lease_is_held_and_free_of_grace
     desk.pass(21);
     let inquiry = ask(&bob, &plan, Here::default()).await.expect("over");
     assert!(inquiry.tenure.is_some(), "and held at once: its journal tells what may be in flight");
+}
+
+/// Two that make a missing row at once would make two, and two rows are no lock (databricks-api.md 10.5).
+#[tokio::test(start_paused = true)]
+async fn a_product_without_a_lease_is_refused_and_gets_none_by_use() {
+    let desk = Desk::installed();
+    let mut plan = plan(Danger::Production, Repeat::AfterSettling);
+    plan.subject.product = Some("costs".to_owned());
+    let ana = desk.of("ana");
+    tell(&ana, &plan, &entries(&plan, 2), ana_session()).await;
+    let missing = "the table of leases has 0 rows for costs, not one: `lakeshift ledger init --run` adds it";
+    let refused = ask(&ana, &plan, Here::default()).await.expect_err("no lease").to_string();
+    assert!(refused.contains(missing), "{refused}");
+    let mut captain = Captain::new(ana.ledger(), Arc::new(Ticks::new(Arc::new(OfServer(desk.clone())))), ana_session());
+    captain.want(plan.id, "costs", plan.id.0);
+    while let Some(errand) = captain.load() {
+        captain.landed(errand.await);
+    }
+    let refused = captain.fence().pass(plan.id, Course::Ahead).await.expect_err("nothing leaves");
+    assert!(refused.contains(missing), "{refused}");
+    let products: Vec<String> = lease::all(&ana.ledger()).await.unwrap().into_iter().map(|row| row.product).collect();
+    assert_eq!(products, ["_fleet", "_ledger", "sales", "stock"], "and nobody has made one");
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,7 +259,7 @@ async fn what_another_home_went_on_with_replaces_what_stands_here() {
     assert_eq!(bring(&mut journal, &inquiry), Adopted::Brought);
     let record = journal.record(plan.id, start()).unwrap().unwrap();
     assert_eq!(record.journal, [&all[..2], &going_on[..1]].concat());
-    let told = journal.pending(50).unwrap();
+    let told = journal.pending(50, &[]).unwrap();
     assert!(told.iter().all(|row| row.seq.is_none_or(|seq| seq <= 2)), "nothing that contradicts the ledger: {told:?}");
     assert_eq!(bring(&mut journal, &inquiry), Adopted::Known, "once");
 
@@ -325,9 +348,9 @@ async fn a_look_that_may_act_is_kept_back_like_an_act() {
         evidence: None,
         asked: Some((plan.steps[0].action.clone(), "token".to_owned())),
     };
-    let by_token = world.perform(&plan, &look(Probe::RunOfToken { job: JobId(7) })).await;
+    let by_token = world.perform(&plan, &look(Probe::RunOfToken { job: JobId(7) }), Permit::always()).await;
     assert!(matches!(&by_token, Outcome::Unreadable(why) if why.starts_with("never sent")), "{by_token:?}");
-    let by_reading = world.perform(&plan, &look(Probe::RunEnded { run: RunId(501) })).await;
+    let by_reading = world.perform(&plan, &look(Probe::RunEnded { run: RunId(501) }), Permit::always()).await;
     assert_eq!(by_reading, Outcome::Missing, "to read takes no lease");
 }
 
@@ -351,7 +374,7 @@ async fn a_process_that_stood_still_before_its_first_lease_lets_go_of_what_anoth
         while let Some(errand) = captain.load() {
             captain.landed(errand.await);
         }
-        let found: Vec<String> = captain.lost().into_iter().map(|(_, why)| why).collect();
+        let found: Vec<String> = captain.lost().into_iter().map(|(_, lost)| words(&Standing::Lost(lost))).collect();
         assert_eq!(found.first().map(String::as_str), lost);
         captain.keep_only(&[]);
         while let Some(errand) = captain.load() {

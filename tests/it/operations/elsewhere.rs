@@ -188,6 +188,11 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
         matrix.push((point, place, by));
         bench.clear(&pipeline);
     }
+    let operation = bench.begin("ana", 9_000, &pipeline);
+    let whole = bench.run("ana", &["operations", "resume", &operation, "--yes"]);
+    assert_eq!(whole.code, 0, "without a crash it ends well: {}", whole.err);
+    let status = bench.json("ana", &["ledger", "status"], 0);
+    assert!(status["seals"].as_u64() > Some(0) && status["unsealed"].is_null(), "and its end is sealed: {status}");
     for (point, place, by) in &matrix {
         println!("{point:>4}  {place:<60} {by}");
     }

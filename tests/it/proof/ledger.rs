@@ -51,7 +51,8 @@ pub(super) fn installed() -> Desk {
     let installation = Installation { place: &place, products: &[], members: &[], procedures: false };
     let of_table = TABLES.map(|table| table.spec().create.name);
     let is_wanted = |name: &str| {
-        of_table.contains(&name) || name == statements::CREATE_SCHEMA.name || name == statements::CREATE_LEASE.name
+        let fixed = [&statements::CREATE_SCHEMA, &statements::CREATE_LEASE, &statements::ADD_PRODUCTS];
+        of_table.contains(&name) || fixed.iter().any(|named| named.name == name)
     };
     for piece in installation.pieces().into_iter().filter(|piece| is_wanted(piece.ask.named.name)) {
         desk.run(&piece.ask).unwrap_or_else(|error| panic!("{}: {error}", piece.what));

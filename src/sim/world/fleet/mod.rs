@@ -23,6 +23,11 @@ use super::time::{DAY, before};
 pub(super) use catalog::Catalog;
 use catalog::{JobPlan, PipelinePlan, Product};
 
+/// What the team makes, by the names that its objects have as the tag `product`.
+pub fn products() -> Vec<String> {
+    Catalog::built_in().products.into_iter().map(|product| product.name).collect()
+}
+
 /// The developers who have copies in dev.
 const DEVELOPERS: [&str; 4] = ["ana", "bo", "dalia", "emre"];
 /// Jobs that each of them has deployed.
