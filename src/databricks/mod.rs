@@ -14,7 +14,7 @@ mod client;
 mod error;
 mod exchange;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod host;
 mod jobs;
 mod me;

@@ -21,4 +21,6 @@ pub struct Breaks {
     pub event_details: bool,
     /// System tables are three days late.
     pub system_tables: bool,
+    /// Whoever sees an object may read who holds what on it, not only whoever manages it.
+    pub rights_told: bool,
 }

@@ -71,22 +71,24 @@ fn plan(bench: &Bench, number: u64, pipeline: &str) -> Plan {
 }
 
 impl Bench {
-    /// Plans an operation in a home, without doing anything of it. Gives its id.
+    /// Plans an operation in a home and lets it go ahead, without doing anything of it. Gives its id.
     fn begin(&self, home: &str, number: u64, pipeline: &str) -> String {
         let plan = plan(self, number, pipeline);
         let session = Ulid::new(1, u128::from(number));
         let state = self.folder.path().join(home).join(".local/state/lakeshift");
         let mut journal = Journal::open(&state, session, "ana, a test").expect("opens");
-        let planned = Recorded {
+        let recorded = |seq: u64, event| Recorded {
             op_id: plan.id,
-            seq: 1,
-            event_id: Ulid::new(1, u128::from(number)),
+            seq,
+            event_id: Ulid::new(seq, u128::from(number)),
             at: now(),
             actor: plan.actor.clone(),
-            event: Event::Planned { digest: plan.digest().expect("a digest") },
+            event,
         };
-        let rows = outbox_rows(session)(&plan, &planned);
-        journal.begin(&plan, &[planned], &rows, now()).expect("begun");
+        let planned = recorded(1, Event::Planned { digest: plan.digest().expect("a digest") });
+        let entries = [planned, recorded(2, Event::Approved { how: "a test".to_owned() })];
+        let rows: Vec<_> = entries.iter().flat_map(|entry| outbox_rows(session)(&plan, entry)).collect();
+        journal.begin(&plan, &entries, &rows, now()).expect("begun");
         plan.id.to_string()
     }
 
@@ -144,7 +146,7 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
         let operation = bench.begin(&ana, point, &pipeline);
         let before = bench.updates_of(&pipeline).len();
         let effects = |bench: &Bench| bench.updates_of(&pipeline).len() - before;
-        let place = match stand(&bench, &ana, point, &["operations", "resume", &operation, "--yes"]) {
+        let place = match stand(&bench, &ana, point, &["operations", "resume", &operation]) {
             Stood::Killed(place) => place,
             Stood::Ended(code) => {
                 assert_eq!((code, effects(&bench)), (Some(0), 1), "without a crash it ends well");
@@ -161,18 +163,18 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
             continue;
         }
         bench.outlast();
-        let resume = ["operations", "resume", &operation, "--yes", "--reason", REASON];
+        let resume = ["operations", "resume", &operation, "--reason", REASON];
         let gone_on = bench.as_bob(&bob, &resume);
         let by = if told.contains("planned") {
             let is_over = told.contains("completed");
             assert_eq!(gone_on.code, if is_over { 2 } else { 0 }, "{point} {place}\n{}\n{}", gone_on.out, gone_on.err);
-            let again = bench.run(&ana, &["operations", "resume", &operation, "--yes"]);
+            let again = bench.run(&ana, &["operations", "resume", &operation]);
             assert_eq!(again.code, 2, "{point} {place}: it is over\n{}\n{}", again.out, again.err);
             if is_over { "nobody: it was over" } else { "another home" }
         } else {
             assert_eq!(gone_on.code, 2, "{point} {place}: the ledger does not know it\n{}", gone_on.err);
             assert_eq!(effects(&bench), 0, "{point} {place}");
-            let own = bench.run(&ana, &["operations", "resume", &operation, "--yes"]);
+            let own = bench.run(&ana, &["operations", "resume", &operation]);
             assert_eq!(own.code, 0, "{point} {place}\n{}\n{}", own.out, own.err);
             "its own home"
         };
@@ -187,7 +189,7 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
     }
     let act = format!("POST /api/2.0/pipelines/{pipeline}/updates");
     for place in
-        ["writing approved", "writing intended", "writing confirmed", "writing verified", "writing completed", &act]
+        ["writing taken_up", "writing intended", "writing confirmed", "writing verified", "writing completed", &act]
     {
         // Which of the two sides is met hangs on what the ledger answers meanwhile.
         let met = |side: &str| matrix.iter().any(|(_, met, _)| *met == format!("{side} {place}"));
@@ -207,7 +209,7 @@ fn while_its_owner_lives_another_home_is_refused_by_name() {
     let stands = (8..400).step_by(4).find_map(|point| {
         let home = format!("ana-{point}");
         let operation = bench.begin(&home, point, &pipeline);
-        let mut command = bench.command(&home, &["operations", "resume", &operation, "--yes"]);
+        let mut command = bench.command(&home, &["operations", "resume", &operation]);
         command.env("LAKESHIFT_TEST_CRASH_POINT", point.to_string()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("starts");
         let mut line = String::new();
@@ -222,7 +224,7 @@ fn while_its_owner_lives_another_home_is_refused_by_name() {
         None
     });
     let (ana, operation, mut child) = stands.expect("it is there");
-    let resume = ["operations", "resume", &operation, "--yes"];
+    let resume = ["operations", "resume", &operation];
 
     let listed = bench.json("bob", &["operations", "list", "--ledger"], 0);
     let known =

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lakeshift::domain::authority::Verdict;
 use lakeshift::domain::clock::Clock;
 use lakeshift::domain::ids::{JobId, RunId};
 use lakeshift::domain::ulid::Ulid;
 use lakeshift::domain::workspace::Environment;
+use lakeshift::operations::needs::Rights;
 use lakeshift::operations::plan::{OperationId, Plan};
 use lakeshift::operations::planning::{Access, Planning};
 use lakeshift::operations::{cancel, pipeline, repair, run_now};
@@ -39,6 +41,11 @@ pub(super) async fn plan(stage: &Arc<Stage>, home: &Home, bug: Bug) -> Plan {
         product: None,
         access: Access::Open,
         has_ledger: stage.ledger.is_some(),
+        rights: Rights {
+            who: "ana@example.com".to_owned(),
+            needed: "nothing".to_owned(),
+            verdict: Verdict::Unknown { why: "not asked".to_owned() },
+        },
         in_hand: &[],
         off: Vec::new(),
         late_bound_s: LATE_BOUND_S,
