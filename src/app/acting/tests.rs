@@ -3,19 +3,21 @@
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use crate::app::act::{Answer, Declined, Order, Wish};
+use crate::app::act::{Answer, Declined, Order, Rights, Wish};
 use crate::app::fixture::{Console, plan, record};
 use crate::app::interlock::{READING_MS, REPEAT_MS};
 use crate::app::message::{Fact, Feed};
 use crate::app::modal::Modal;
 use crate::app::sheet::{Sheet, Stage};
 use crate::app::{Effect, Model};
+use crate::domain::authority::Verdict;
 use crate::domain::danger::Danger;
 use crate::domain::fixture::{FAILED, OK, fleet, job, run, snapshot_of, watch};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::workspace::Environment;
 use crate::keymap::{Code, Key};
 use crate::operations::journal::{Certainty, Direction, Event, Evidence, Thing};
+use crate::operations::outlook::{Meets, Upcoming};
 use crate::operations::refusal::Refusal;
 use crate::screens::Screen;
 
@@ -38,6 +40,12 @@ fn sheet(model: &Model) -> &Sheet {
         Some(Modal::Sheet(sheet)) => sheet,
         other => panic!("no dialog of an act: {other:?}"),
     }
+}
+
+/// What the dialog says, line by line.
+fn said(console: &Console) -> Vec<String> {
+    let said = crate::app::sheet_text::of(sheet(&console.model), &console.model.shared);
+    said.into_iter().map(|prose| prose.text).collect()
 }
 
 fn begun(effects: &[Effect]) -> bool {
@@ -210,10 +218,6 @@ fn production_is_unlocked_for_one_object_and_one_verb_for_five_minutes() {
 
 #[test]
 fn what_is_confirmed_too_late_is_read_again_and_shown_with_what_changed() {
-    let said = |console: &Console| -> Vec<String> {
-        let said = crate::app::sheet_text::of(sheet(&console.model), &console.model.shared);
-        said.into_iter().map(|prose| prose.text).collect()
-    };
     let mut console = in_dev();
     let ask = Console::asked(&console.press("r"));
     console.plans(&ask, Danger::Costly);
@@ -251,6 +255,41 @@ fn what_is_confirmed_too_late_is_read_again_and_shown_with_what_changed() {
     let other = Console::asked(&console.press("f5"));
     console.plans(&other, Danger::Costly);
     assert!(!said(&console)[1].contains("Read again"), "that was news once");
+}
+
+#[test]
+fn a_missing_right_is_named_and_nothing_can_be_confirmed() {
+    let mut console = in_dev();
+    let ask = Console::asked(&console.press("+"));
+    let needed = "CAN_MANAGE_RUN on job 2".to_owned();
+    let rights = Rights { who: "kiri@example.com".to_owned(), needed, verdict: Verdict::Refused };
+    let refusals = rights.lacking().into_iter().collect();
+    let answer = Answer::Refused(Declined { refusals, rights: Some(rights) });
+    console.happens(Fact::Answered { number: ask.number, answer });
+    let lines = said(&console);
+    assert_eq!(lines[1], "Kiri@example.com lacks CAN_MANAGE_RUN on job 2");
+    assert_eq!(lines[2], "Whoever manages the object can grant it.");
+    console.read();
+    for key in ["y", "D", "u"] {
+        console.now += TimeDelta::seconds(1);
+        assert!(console.press(key).is_empty(), "{key}");
+    }
+}
+
+#[test]
+fn the_promise_and_the_next_planned_run_are_told() {
+    let mut console = in_dev();
+    let ask = Console::asked(&console.press("+"));
+    let mut preview = crate::app::fixture::preview(&ask, Danger::Costly);
+    preview.effects.push("Promised: it ends within 1h30 of its planned start.".to_owned());
+    let at = console.now + TimeDelta::hours(1);
+    preview.upcoming = Some(Upcoming { at, zone: "UTC".to_owned(), meets: Meets::Skipped, waits: true });
+    console.happens(Fact::Answered { number: ask.number, answer: Answer::Ready(Box::new(preview)) });
+    let lines = said(&console);
+    assert!(lines.iter().any(|line| line.starts_with("Promised: it ends within 1h30")), "{lines:?}");
+    let next =
+        "The schedule starts the next run at 06:42 UTC (in 1h00): if this one still runs then, that one is skipped.";
+    assert!(lines.iter().any(|line| line == next), "{lines:?}");
 }
 
 /// One table says how dangerous an act is: what a key asks for is no less dangerous than anything that it may lead to.

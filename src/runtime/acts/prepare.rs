@@ -99,6 +99,12 @@ impl Shop {
         }
     }
 
+    /// The same with what is in use and stands on proofs.
+    #[cfg(test)]
+    pub(super) fn relying_on(self, in_use: Vec<(Feature, Subject)>) -> Self {
+        Self { in_use, ..self }
+    }
+
     /// What of all that is in use is off, by the proofs of this machine.
     pub fn off(&self, proofs: &[Proof]) -> Vec<Off> {
         off(&self.in_use, proofs, self.clock.now(), &self.fleet_hash)
