@@ -52,6 +52,17 @@ pub enum Audit {
     Before,
 }
 
+impl Audit {
+    /// What that means for the record, in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Never => "not recorded",
+            Self::Afterwards => "the ledger is told afterwards",
+            Self::Before => "the ledger has it before it is asked for",
+        }
+    }
+}
+
 /// A tier: one line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tier {
