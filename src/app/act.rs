@@ -4,16 +4,16 @@
 //! moves afterwards.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::authority::Verdict;
 use crate::domain::danger::Danger;
 use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::{JobId, PipelineId, RunId};
 use crate::domain::job::Parameter;
 use crate::operations::kind::Kind;
+pub use crate::operations::needs::Rights;
+use crate::operations::outlook::Upcoming;
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::refusal::Refusal;
 
@@ -123,6 +123,9 @@ pub struct Preview {
     pub effects: Vec<String>,
     /// What a person should stop at, such as settings that changed since the run began. From outside.
     pub warnings: Vec<String>,
+    /// The next start by schedule, if one is planned.
+    #[serde(default)]
+    pub upcoming: Option<Upcoming>,
     /// Whose rights are used, and whether they are enough.
     pub rights: Rights,
     /// Who approved exactly this plan; what tiers 3 and 4 need.
@@ -136,17 +139,6 @@ pub struct Declined {
     pub refusals: Vec<Refusal>,
     /// Whose rights would be used, and whether they would be enough; none if that was not read.
     pub rights: Option<Rights>,
-}
-
-/// Whose rights an act uses, and whether they are enough.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rights {
-    /// Who the credential speaks for; from outside.
-    pub who: String,
-    /// What is needed: `CAN_MANAGE_RUN on job 11`.
-    pub needed: String,
-    /// Whether it is there.
-    pub verdict: Verdict,
 }
 
 /// What a person asks of an operation that exists.
@@ -230,17 +222,6 @@ impl Order {
         match self {
             Self::Begin { plan, .. } => Some(plan.tier),
             Self::Prepare(_) | Self::Steer { .. } | Self::ReadRecord { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Rights {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { who, needed, verdict } = self;
-        match verdict {
-            Verdict::Allowed { by } => write!(f, "{who} may: {needed}, by {by}"),
-            Verdict::Refused => write!(f, "{who} lacks {needed}"),
-            Verdict::Unknown { why } => write!(f, "as {who}, who needs {needed}: {why}"),
         }
     }
 }

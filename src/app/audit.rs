@@ -205,7 +205,8 @@ impl<'o> Known<'o> {
                 let subject = &plan.subject;
                 let reason = plan.reason.as_deref().unwrap_or_default();
                 let (workspace, label) = (&subject.workspace, subject.environment.label());
-                format!("{} {workspace} {label} {} {} {reason}", plan.kind.words(), subject.name, subject.target())
+                let (kind, tier) = (plan.kind.words(), plan.tier.tier());
+                format!("{kind} tier {tier} {workspace} {label} {} {} {reason}", subject.name, subject.target())
             }
             None => self.target(),
         }

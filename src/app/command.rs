@@ -3,6 +3,7 @@
 use crate::app::model::Model;
 pub use crate::domain::danger::Danger;
 use crate::keymap::{DIALOG, GLOBAL, SHEET, Word};
+use crate::operations::kind::Kind;
 use crate::screens::{self, Target};
 
 /// One thing that a person can do. Nothing about it is typed twice.
@@ -179,6 +180,35 @@ pub enum Act {
     FullRefresh,
 }
 
+impl Act {
+    /// The kinds of operations that it may lead to: what is under the cursor decides. None if it is never done from here.
+    pub const fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Start => &[Kind::RunNow, Kind::StartPipeline],
+            Self::Stop => &[Kind::Cancel, Kind::StopPipeline],
+            Self::Repair => &[Kind::Repair],
+            Self::FullRefresh => &[],
+        }
+    }
+
+    /// The tier of the most dangerous of its kinds.
+    pub const fn danger(self) -> Danger {
+        match self.kinds() {
+            [] => Danger::Loss,
+            [first, rest @ ..] => {
+                let (mut worst, mut at) = (first.danger(), 0);
+                while at < rest.len() {
+                    if rest[at].danger() as u8 > worst as u8 {
+                        worst = rest[at].danger();
+                    }
+                    at += 1;
+                }
+                worst
+            }
+        }
+    }
+}
+
 /// What one can do in the dialog of an act besides typing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SheetAction {
@@ -234,14 +264,8 @@ fn has_url(model: &Model) -> bool {
 }
 
 /// A command that changes the world once its dialog is confirmed.
-pub const fn act(
-    name: &'static str,
-    label: &'static str,
-    sentence: &'static str,
-    danger: Danger,
-    action: Act,
-) -> Command {
-    Command { danger, ..plain(name, label, sentence, Group::Act, Action::Act(action)) }
+pub const fn act(name: &'static str, label: &'static str, sentence: &'static str, action: Act) -> Command {
+    Command { danger: action.danger(), ..plain(name, label, sentence, Group::Act, Action::Act(action)) }
 }
 
 const fn plain(

@@ -158,6 +158,7 @@ pub(crate) fn preview(ask: &Ask, tier: Danger) -> Preview {
         parameters: if is_run { vec![parameter("day", ""), parameter("region", "emea")] } else { Vec::new() },
         effects: vec!["2 tasks: extract, load".to_owned()],
         warnings: Vec::new(),
+        upcoming: None,
         rights: Rights {
             who: "ana@example.com".to_owned(),
             needed: "CAN_MANAGE_RUN on job 31".to_owned(),

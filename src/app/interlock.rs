@@ -89,7 +89,7 @@ impl Interlock {
 
     /// The key that confirms, where it is the environment's letter rather than a key of the keymap.
     pub fn letter(&self) -> Option<char> {
-        matches!(self.lane, Lane::Letter | Lane::Name).then_some(self.letter)
+        matches!(self.lane, Lane::Letter | Lane::Name | Lane::Rollback).then_some(self.letter)
     }
 
     /// The person pressed the keymap's key to confirm.

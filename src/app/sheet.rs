@@ -14,6 +14,8 @@ use crate::domain::workspace::Environment;
 use crate::keymap::Key;
 use crate::operations::kind::Kind;
 use crate::operations::plan::{OperationId, Plan};
+use crate::operations::planning::outdated;
+use crate::operations::refusal::Refusal;
 
 /// What a dialog is about: fixed when it opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +116,18 @@ pub struct Sheet {
     pub scroll: usize,
     /// The newest ask.
     pub number: u64,
+    /// What became of a plan that was confirmed when it was too old.
+    pub reread: Option<Reread>,
     lock: Interlock,
+}
+
+/// A plan that was confirmed when what it was made on was too old: the target is read again, and the person asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reread {
+    /// How old it was, in seconds.
+    pub age_s: u64,
+    /// That plan.
+    pub before: Box<Plan>,
 }
 
 /// What follows from a key in the dialog.
@@ -151,7 +164,7 @@ impl Sheet {
 
     fn new(about: About, matter: Matter, stage: Stage, lane: Lane) -> Self {
         let lock = Interlock::new(lane, about.letter, &about.name);
-        Self { about, matter, stage, reason: String::new(), field: None, scroll: 0, number: 0, lock }
+        Self { about, matter, stage, reason: String::new(), field: None, scroll: 0, number: 0, reread: None, lock }
     }
 
     /// The verb, as a person says it.
@@ -236,6 +249,9 @@ impl Sheet {
     pub fn ask(&mut self, number: u64, unlocked: bool) -> Option<Ask> {
         let Matter::Act(wish) = &self.matter else { return None };
         self.number = number;
+        // Another question than the same one again makes what changed since no news.
+        let again = |before: &Plan| matches!(&self.stage, Stage::Ready(preview) if preview.plan == *before);
+        self.reread = self.reread.take().filter(|reread| again(&reread.before));
         let reason = self.reason.trim();
         let ask = Ask {
             number,
@@ -276,7 +292,7 @@ impl Sheet {
             return Follows::Nothing;
         }
         let turn = self.lock.confirm_pressed(held, now);
-        self.turned(turn, "y")
+        self.turned(turn, "y", now)
     }
 
     /// The person pressed a key that calls no command.
@@ -290,23 +306,27 @@ impl Sheet {
         }
         let turn = self.lock.pressed(key, held, now);
         let how = key.to_string();
-        self.turned(turn, &how)
+        self.turned(turn, &how, now)
     }
 
-    fn turned(&mut self, turn: Turn, how: &str) -> Follows {
+    fn turned(&mut self, turn: Turn, how: &str, now: Instant) -> Follows {
         match turn {
             Turn::Ignored => Follows::Nothing,
             Turn::Changed => {
                 self.lock.disarm();
                 Follows::Nothing
             }
-            Turn::Confirmed => self.confirmed(how),
+            Turn::Confirmed => self.confirmed(how, now),
         }
     }
 
-    fn confirmed(&mut self, how: &str) -> Follows {
+    fn confirmed(&mut self, how: &str, now: Instant) -> Follows {
         match (&self.stage, &self.matter) {
             (Stage::Ready(preview), _) => {
+                if let Some(Refusal::Stale { age_s, .. }) = outdated(&preview.plan, now) {
+                    self.reread = Some(Reread { age_s, before: Box::new(preview.plan.clone()) });
+                    return Follows::AskAgain;
+                }
                 let (plan, how) = (Box::new(preview.plan.clone()), format!("confirmed with {how} in the console"));
                 let operation = plan.id;
                 self.go(Stage::Begun { operation, steered: None }, Lane::Free);
@@ -459,7 +479,7 @@ impl Sheet {
     }
 }
 
-/// Whether a plan of tier 3 or 4 lacks the approval without which nobody may confirm it.
+/// Whether a plan lacks the approval without which nobody may confirm one of its tier.
 pub fn wants_approval(preview: &Preview) -> bool {
-    matches!(preview.plan.tier, Danger::Production | Danger::Loss) && preview.approved_by.is_none()
+    preview.plan.tier.row().approval && preview.approved_by.is_none()
 }

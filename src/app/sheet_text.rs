@@ -5,7 +5,7 @@ use crate::app::model::Shared;
 use crate::app::operations::Operation;
 use crate::app::place::{self, Place};
 use crate::app::prose::{Prose, furthest};
-use crate::app::sheet::{Matter, Sheet, Stage, wants_approval};
+use crate::app::sheet::{Matter, Reread, Sheet, Stage, wants_approval};
 use crate::domain::authority::Verdict;
 use crate::domain::danger::Danger;
 use crate::domain::text;
@@ -14,6 +14,7 @@ use crate::keymap::SHEET;
 use crate::operations::engine::Phase;
 use crate::operations::journal::Direction;
 use crate::operations::kind::Kind;
+use crate::operations::plan::Plan;
 
 /// The widest that the dialog grows, in cells.
 const WIDEST: u16 = 88;
@@ -65,6 +66,7 @@ fn tier(danger: Danger) -> String {
 fn ready(sheet: &Sheet, preview: &Preview, shared: &Shared) -> Vec<Prose> {
     let plan = &preview.plan;
     let mut said = vec![Prose::heading(capital(&text::line(&plan.sentence())))];
+    said.extend(sheet.reread.iter().flat_map(|reread| news(reread, plan)));
     said.extend(preview.warnings.iter().map(|line| Prose::warning(text::line(line))));
     said.extend(preview.effects.iter().map(|line| Prose::plain(text::line(line))));
     if let Matter::Act(Wish::RunNow { parameters, .. }) = &sheet.matter {
@@ -81,6 +83,13 @@ fn ready(sheet: &Sheet, preview: &Preview, shared: &Shared) -> Vec<Prose> {
         let until = if begins(preview) { format!(": until about {}", time(at, shared.zone)) } else { String::new() };
         said.push(Prose::plain(format!("usually takes {}{until}", duration(usual_ms))));
     }
+    said.extend(preview.upcoming.iter().map(|upcoming| {
+        let usual_ms = sheet.about.usual_ms.filter(|_| plan.kind == Kind::RunNow);
+        let ends_at = usual_ms.and_then(|ms| i64::try_from(ms).ok());
+        let ends_at = ends_at.map(|ms| shared.now + chrono::TimeDelta::milliseconds(ms));
+        let words = text::line(&upcoming.words(shared.now, ends_at));
+        if upcoming.is_in_danger(ends_at) { Prose::warning(words) } else { Prose::plain(words) }
+    }));
     said.push(Prose::blank());
     let seen: Vec<String> = plan
         .observed
@@ -102,6 +111,16 @@ fn ready(sheet: &Sheet, preview: &Preview, shared: &Shared) -> Vec<Prose> {
     } else if let Some(by) = &preview.approved_by {
         said.push(Prose::plain(format!("approved by {}: plan {}", text::line(by), digest(preview))));
     }
+    said
+}
+
+/// What a person must know who confirmed a plan that was too old.
+fn news(reread: &Reread, plan: &Plan) -> Vec<Prose> {
+    let news = plan.news_since(&reread.before);
+    let what = if news.is_empty() { "nothing of it has changed. Confirm it again." } else { "this has changed:" };
+    let mut said =
+        vec![Prose::warning(format!("Read again, since what was shown was {} old: {what}", age(reread.age_s)))];
+    said.extend(news.iter().map(|line| Prose::warning(text::line(line))));
     said
 }
 

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod config;
+mod confirm;
 mod console;
 pub mod demo;
 pub mod doctor;

@@ -1,31 +1,36 @@
 //! What every subcommand that changes something has in common: the operator's desk, the question whether to go ahead, and
 //! driving an operation to its end.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 use clap::Args;
 use futures::future::BoxFuture;
 
 use super::Context;
+use super::confirm::{AtTerminal, Proposal, settled};
 use super::failure::{Failure, Kind, chain};
 use super::operation_page::{self, ShownOperation};
 use super::output::Format;
 use super::sweep::{chosen, seed};
 use crate::config::{Config, environment};
 use crate::databricks::{Client, Observer};
+use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Role;
-use crate::domain::inventory::{ObjectFacts, ObjectKind};
+use crate::domain::ids::{JobId, PipelineId};
+use crate::domain::inventory::{ObjectFacts, ObjectKind, Sla};
 use crate::domain::proof::{Feature, Off, off};
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::text;
 use crate::operations::Planning;
 use crate::operations::engine::{End, Request};
 use crate::operations::journal::Actor;
-use crate::operations::plan::{OperationId, Plan};
-use crate::operations::planning::Access;
+use crate::operations::kind::Kind as Deed;
+use crate::operations::outlook::Outlook;
+use crate::operations::plan::{Object, OperationId, Plan};
+use crate::operations::planning::{Access, InHand};
 use crate::operations::refusal::Refusal;
+use crate::runtime::authority::rights;
 use crate::runtime::captain::{Fence, Fenced, needs_lease};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::{Link, connect};
@@ -47,7 +52,7 @@ pub struct ActFlags {
     /// Why; kept with the operation.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Go ahead without asking. Without a terminal nothing goes ahead otherwise.
+    /// Go ahead without asking, where the act's tier allows it (0 to 2). Without a terminal nothing goes ahead otherwise.
     #[arg(long)]
     pub yes: bool,
     /// Unlock this one object for this one act, where policy makes its workspace read-only.
@@ -78,6 +83,31 @@ pub(super) struct Found<'a, T> {
     pub(super) link: &'a Link,
     pub(super) client: Client,
     pub(super) object: T,
+    /// When it began to be read, in local time: nothing that was read of it is newer.
+    pub(super) observed_at: Instant,
+}
+
+/// What a proposal is made from.
+pub(super) struct Planned<'a> {
+    pub(super) planning: Planning<'a>,
+    sla: Option<Sla>,
+    /// The workspace's time.
+    pub(super) world_now: Instant,
+}
+
+impl Planned<'_> {
+    /// The proposal of what was planned, or all that forbids it.
+    pub(super) fn proposes(self, plan: Result<Plan, Vec<Refusal>>, outlook: Outlook) -> Result<Proposal, Failure> {
+        let plan = plan.map_err(|refusals| refused(&refusals))?;
+        Ok(Proposal {
+            plan,
+            outlook: outlook.promising(self.sla.as_ref()),
+            rights: Some(self.planning.rights),
+            letter: self.planning.workspace.letter,
+            approved_by: None,
+            world_now: self.world_now,
+        })
+    }
 }
 
 impl Desk {
@@ -143,12 +173,15 @@ impl Desk {
         what: &str,
         ask: impl Fn(Client) -> BoxFuture<'a, Result<Option<T>, Failure>>,
     ) -> Result<Found<'a, T>, Failure> {
+        let observed_at = self.clock.now();
         let asked = self.links.iter().map(|link| {
             let client = link.client(Role::Operator).map(|client| client.in_lane(Lane::Act));
             let asked = client.clone().map(&ask);
             async move {
                 match (client, asked) {
-                    (Ok(client), Ok(asked)) => Ok(asked.await?.map(|object| Found { link, client, object })),
+                    (Ok(client), Ok(asked)) => {
+                        Ok(asked.await?.map(|object| Found { link, client, object, observed_at }))
+                    }
                     (Err(error), _) | (_, Err(error)) => {
                         Err(Failure::new(Kind::Auth, format!("{}: {error}", link.workspace().name)))
                     }
@@ -178,61 +211,88 @@ impl Desk {
         found.pop().ok_or_else(|| Failure::new(Kind::User, format!("there is no {what} in {names}")))
     }
 
-    /// What a plan about an object of this workspace is made with. What was read of it was read just now.
-    pub(super) fn planning<'a>(
+    /// What an act on an object is planned with: who it is, what may be done there, and whether the credential may do it.
+    pub(super) async fn planning<'a, T>(
         &self,
-        link: &'a Link,
-        kind: ObjectKind,
-        object: (&str, &str, &std::collections::BTreeMap<String, String>),
+        found: &'a Found<'_, T>,
+        kind: Deed,
+        object: ObjectFacts<'_>,
         flags: &ActFlags,
-        in_hand: &'a [crate::operations::planning::InHand],
-    ) -> Planning<'a> {
-        let (id, name, tags) = object;
-        let facts = ObjectFacts { kind, id, name, tags };
+        in_hand: &'a [InHand],
+    ) -> Planned<'a> {
+        let link = found.link;
+        let subject = match object.kind {
+            ObjectKind::Job => Object::Job(JobId(object.id.parse().unwrap_or_default())),
+            ObjectKind::Pipeline => Object::Pipeline(PipelineId::new(object.id)),
+        };
+        let rights = rights(&found.client, kind, &subject).await;
+        let known = self.config.inventory().classify(link.workspace(), object);
         let now = self.clock.now();
         let access = match (self.config.personal.read_only, link.configured.read_only) {
             (true, _) => Access::ReadOnly,
             (false, true) if !flags.unlock => Access::Locked,
             (false, _) => Access::Open,
         };
-        Planning {
+        let planning = Planning {
             id: OperationId(SystemIds::default().ulid(now)),
             actor: self.actor.clone(),
             reason: flags.reason.clone(),
             fleet_hash: self.config.fleet_hash.clone(),
             now,
-            observed_at: now,
+            observed_at: found.observed_at,
             workspace: link.workspace(),
-            product: self.config.inventory().classify(link.workspace(), facts).product,
+            product: known.product,
             access,
             has_ledger: self.config.fleet.ledger.is_some(),
             off: self.off(),
+            rights,
             in_hand,
             late_bound_s: u32::try_from(self.config.fleet.operations.late_bound.0).unwrap_or(u32::MAX),
+        };
+        Planned { planning, sla: known.sla, world_now: found.client.world_now() }
+    }
+
+    /// A plan that was made before, as it is put to a person.
+    pub(super) fn proposal_of(&self, plan: &Plan) -> Proposal {
+        let link = self.links.iter().find(|link| link.workspace().name == plan.subject.workspace);
+        Proposal {
+            plan: plan.clone(),
+            outlook: Outlook::default(),
+            rights: None,
+            letter: link.map_or('y', |link| link.workspace().letter),
+            approved_by: None,
+            world_now: self.clock.now(),
         }
     }
 
-    /// Shows the plan, asks, and carries it out.
+    /// What is not over here.
+    pub(super) fn in_hand(&self) -> Result<Vec<InHand>, Failure> {
+        self.journal().in_hand().map_err(|error| of_store(&error))
+    }
+
+    /// Makes a proposal, lets it go ahead by its tier's interlock, and carries it out.
     pub(super) async fn carry_out(
         mut self,
-        planned: Result<Plan, Vec<Refusal>>,
+        propose: impl AsyncFn(&Self) -> Result<Proposal, Failure>,
         flags: &ActFlags,
         context: &mut Context<'_>,
     ) -> Result<(), Failure> {
-        let plan = planned.map_err(|refusals| refused(&refusals))?;
+        let proposal = propose(&self).await?;
         if flags.dry_run {
-            let shown = ShownOperation::of_plan(&plan, self.clock.now());
+            let shown = ShownOperation::of_plan(&proposal.plan, self.clock.now());
             return match context.output.format {
-                Format::Text => sheet(&plan, context.output.out).map_err(Failure::from),
+                Format::Text => proposal.print(context.output.out).map_err(Failure::from),
                 Format::Json | Format::Ndjson => context.output.document(&shown),
             };
         }
-        if needs_lease(&plan) && self.courier.ledger().is_none() {
+        if needs_lease(&proposal.plan) && self.courier.ledger().is_none() {
             return Err(self.without_ledger("the ledger must have it first"));
         }
-        let how = if flags.yes { "--yes" } else { confirmed(&plan)? };
+        let mut person = AtTerminal { clock: self.clock.clone() };
+        let again = async || propose(&self).await;
+        let (plan, how) = settled(proposal, again, flags.yes, &mut person, self.clock.as_ref()).await?;
         let operation = plan.id;
-        let entries = self.operator.begin(plan, Some(how)).map_err(|error| of_operator(&error))?;
+        let entries = self.operator.begin(plan, Some(&how)).map_err(|error| of_operator(&error))?;
         self.drive(operation, vec![Happened::Recorded(entries)], context).await
     }
 
@@ -331,48 +391,6 @@ impl Desk {
     }
 }
 
-/// What is about to be done, for a person to judge.
-fn sheet(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
-    let subject = &plan.subject;
-    writeln!(
-        out,
-        "{} in {} ({}): {}",
-        plan.kind.words(),
-        subject.workspace,
-        subject.environment,
-        text::line(&subject.name)
-    )?;
-    for (index, step) in plan.steps.iter().enumerate() {
-        let back = if step.point_of_no_return { "; no way back" } else { "" };
-        writeln!(out, "  {}. {}{back}", index + 1, text::line(&step.action.words()))?;
-    }
-    for (name, value) in plan.observed.iter().filter(|(_, value)| !value.is_empty()) {
-        writeln!(out, "  {name}: {}", text::line(value))?;
-    }
-    if let Some(reason) = &plan.reason {
-        writeln!(out, "  reason: {}", text::line(reason))?;
-    }
-    writeln!(out, "  tier {}: {}", plan.tier.tier(), plan.tier.meaning())
-}
-
-/// Asks the person. Only `y` goes ahead: neither Enter nor anything that was typed ahead by habit.
-fn confirmed(plan: &Plan) -> Result<&'static str, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Kind::Refused, "nobody is there to confirm it")
-            .hint("Give --yes, or --dry-run to see what would be done."));
-    }
-    let mut err = std::io::stderr().lock();
-    let asked = sheet(plan, &mut err).and_then(|()| write!(err, "Type y to go ahead: ")).and_then(|()| err.flush());
-    asked.map_err(Failure::from)?;
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.map_err(|error| Failure::of_system("the answer could not be read", &error))?;
-    if answer.trim() == "y" {
-        return Ok("confirmed");
-    }
-    Err(Failure::new(Kind::Refused, "not confirmed: nothing was done"))
-}
-
 /// All refusals as one failure.
 pub(super) fn refused(refusals: &[Refusal]) -> Failure {
     let lines: Vec<String> = refusals.iter().map(|refusal| text::line(&refusal.to_string())).collect();
@@ -420,7 +438,7 @@ pub(super) fn of_operator(error: &operator::Error) -> Failure {
 
 /// Waits until somebody asks the process to end. It is listened from the first call on.
 #[cfg(unix)]
-fn stop_asked() -> impl Future<Output = ()> {
+pub(super) fn stop_asked() -> impl Future<Output = ()> {
     use tokio::signal::unix::{Signal, SignalKind, signal};
     async fn arrived(signal: Option<Signal>) {
         match signal {
@@ -442,6 +460,6 @@ fn stop_asked() -> impl Future<Output = ()> {
 
 /// Waits until somebody asks the process to end.
 #[cfg(not(unix))]
-async fn stop_asked() {
+pub(super) async fn stop_asked() {
     let _ = tokio::signal::ctrl_c().await;
 }

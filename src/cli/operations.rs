@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
+use super::confirm::{AtTerminal, settled};
 use super::failure::{Failure, Kind};
 use super::handover::of_takeover;
 use super::operate::{Desk, of_operator, of_store};
@@ -17,6 +18,8 @@ use crate::domain::Instant;
 use crate::ledger::journal::{Found, operations_of};
 use crate::operations::engine::{Request, fold};
 use crate::operations::plan::{OperationId, Stored};
+use crate::operations::planning::{MAX_AGE_TO_BEGIN_S, outdated};
+use crate::operations::refusal::Refusal;
 use crate::runtime::captain::{Course, needs_lease};
 use crate::runtime::operator::Happened;
 use crate::runtime::takeover;
@@ -52,7 +55,7 @@ pub enum OperationsCommand {
         /// Why; needed for an operation of another home, and told to the ledger.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Let those go ahead that nobody has confirmed yet.
+        /// Let those go ahead that nobody has confirmed yet, where their tier allows it (0 to 2).
         #[arg(long)]
         yes: bool,
     },
@@ -287,18 +290,43 @@ async fn resume_one(
         (view.state.is_held(), view.state.approved_at.is_some() || view.state.abort.is_some())
     });
     if !is_approved {
-        if !yes {
-            desk.operator.release(operation).map_err(|error| of_operator(&error))?;
-            desk.farewell().await;
-            return Err(Failure::new(Kind::Refused, format!("nobody has confirmed operation {operation} yet"))
-                .hint("Look at it with `lakeshift operations show`, then resume it with --yes, or abort it."));
+        match confirmed(desk, operation, yes).await {
+            Ok(how) => happened.extend(ask(desk, operation, Request::Approve { how })?),
+            Err(failure) => {
+                desk.operator.release(operation).map_err(|error| of_operator(&error))?;
+                desk.farewell().await;
+                return Err(failure);
+            }
         }
-        happened.extend(ask(desk, operation, Request::Approve { how: "--yes".to_owned() })?);
     }
     if is_held {
         happened.extend(ask(desk, operation, Request::Unpause)?);
     }
     desk.drive(operation, happened, context).await
+}
+
+/// Lets an operation go ahead that nobody has confirmed yet, by the interlock of its tier. Its plan cannot be made again: one
+/// on what is too old by now is refused.
+async fn confirmed(desk: &Desk, operation: OperationId, yes: bool) -> Result<String, Failure> {
+    let unconfirmed = || format!("nobody has confirmed operation {operation} yet");
+    let Some(plan) = desk.operator.view(operation).map(|view| view.plan.clone()) else {
+        return Err(Failure::new(Kind::Internal, format!("operation {operation} is not in hand")));
+    };
+    let too_old = |refusal: Refusal| {
+        Failure::new(Kind::Refused, format!("{}: {refusal}", unconfirmed()))
+            .hint(format!("Take it back with `lakeshift operations abort {operation}`, and plan it anew."))
+    };
+    if let Some(refusal) = outdated(&plan, desk.clock.now()) {
+        return Err(too_old(refusal));
+    }
+    let proposal = desk.proposal_of(&plan);
+    let again = async || Err(too_old(Refusal::Stale { age_s: MAX_AGE_TO_BEGIN_S + 1, at_most_s: MAX_AGE_TO_BEGIN_S }));
+    let mut person = AtTerminal { clock: desk.clock.clone() };
+    let settled = settled(proposal, again, yes, &mut person, desk.clock.as_ref()).await;
+    settled.map(|(_, how)| how).map_err(|mut failure| {
+        failure.message = format!("{}: {}", unconfirmed(), failure.message);
+        failure.hint(format!("`lakeshift operations show {operation}` shows it."))
+    })
 }
 
 fn ask(desk: &mut Desk, operation: OperationId, request: Request) -> Result<Vec<Happened>, Failure> {

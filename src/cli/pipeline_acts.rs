@@ -4,14 +4,15 @@ use clap::{Args, Subcommand};
 use futures::future::FutureExt;
 
 use super::Context;
-use super::failure::{Failure, Kind};
-use super::operate::{ActFlags, Desk, of_store};
+use super::failure::{Failure, Kind as FailureKind};
+use super::operate::{ActFlags, Desk};
 use super::sweep::block_on;
 use crate::databricks::Client;
 use crate::domain::ids::PipelineId;
-use crate::domain::inventory::ObjectKind;
+use crate::domain::inventory::{ObjectFacts, ObjectKind};
 use crate::domain::pipeline::Pipeline;
-use crate::operations::pipeline::{self as kind, Start};
+use crate::operations::pipeline::{self, Start};
+use crate::operations::{Kind, outlook};
 
 /// What to do with a pipeline.
 #[derive(Debug, Subcommand)]
@@ -65,7 +66,7 @@ async fn pipeline_of(client: Client, wanted: String) -> Result<Option<Pipeline>,
         match (named.next(), named.next()) {
             (Some(one), Some(other)) => {
                 return Err(Failure::new(
-                    Kind::User,
+                    FailureKind::User,
                     format!("pipelines {} and {} are both called {wanted}", one.id, other.id),
                 )
                 .hint("Say which by its id."));
@@ -83,24 +84,27 @@ async fn pipeline_of(client: Client, wanted: String) -> Result<Option<Pipeline>,
 
 /// Runs `lakeshift pipeline`.
 pub(super) fn run(command: &PipelineCommand, context: &mut Context<'_>) -> Result<(), Failure> {
-    let (wanted, act, name) = match command {
-        PipelineCommand::Start(flags) => (&flags.pipeline, &flags.act, "pipeline start"),
-        PipelineCommand::Stop(flags) => (&flags.pipeline, &flags.act, "pipeline stop"),
+    let (wanted, act, kind, name) = match command {
+        PipelineCommand::Start(flags) => (&flags.pipeline, &flags.act, Kind::StartPipeline, "pipeline start"),
+        PipelineCommand::Stop(flags) => (&flags.pipeline, &flags.act, Kind::StopPipeline, "pipeline stop"),
     };
     let desk = Desk::open(act.workspace.as_slice(), context, name)?;
-    block_on(async {
-        let in_hand = desk.journal().in_hand().map_err(|error| of_store(&error))?;
+    let propose = async |desk: &Desk| {
+        let in_hand = desk.in_hand()?;
         let what = format!("pipeline {wanted}");
         let found = desk.find(&what, |client| pipeline_of(client, wanted.clone()).boxed()).await?;
         let pipeline = &found.object;
-        let object = (pipeline.id.as_str(), pipeline.name.as_str(), &pipeline.tags);
-        let planning = desk.planning(found.link, ObjectKind::Pipeline, object, act, &in_hand);
-        let planned = match command {
+        let (kind_of, id, name) = (ObjectKind::Pipeline, pipeline.id.as_str(), pipeline.name.as_str());
+        let facts = ObjectFacts { kind: kind_of, id, name, tags: &pipeline.tags };
+        let planned = desk.planning(&found, kind, facts, act, &in_hand).await;
+        let (plan, outlook) = match command {
             PipelineCommand::Start(flags) => {
-                kind::start(&planning, &Start { pipeline, validate_only: flags.validate, tables: flags.table.clone() })
+                let order = Start { pipeline, validate_only: flags.validate, tables: flags.table.clone() };
+                (pipeline::start(&planned.planning, &order), outlook::of_start(pipeline))
             }
-            PipelineCommand::Stop(_) => kind::stop(&planning, pipeline),
+            PipelineCommand::Stop(_) => (pipeline::stop(&planned.planning, pipeline), outlook::of_stop(pipeline)),
         };
-        desk.carry_out(planned, act, context).await
-    })?
+        planned.proposes(plan, outlook)
+    };
+    block_on(desk.carry_out(propose, act, context))?
 }

@@ -6,15 +6,16 @@ use clap::Args;
 use futures::future::FutureExt;
 
 use super::Context;
-use super::failure::{Failure, Kind};
-use super::operate::{ActFlags, Desk, of_store};
+use super::confirm::Proposal;
+use super::failure::{Failure, Kind as FailureKind};
+use super::operate::{ActFlags, Desk, Planned};
 use super::sweep::block_on;
 use crate::databricks::{Client, RunsQuery};
 use crate::domain::ids::{JobId, RunId};
-use crate::domain::inventory::ObjectKind;
+use crate::domain::inventory::{ObjectFacts, ObjectKind};
 use crate::domain::job::Job;
 use crate::domain::run::Run;
-use crate::operations::{Plan, Planning, Refusal, cancel, repair, run_now};
+use crate::operations::{Kind, cancel, outlook, repair, run_now};
 
 /// What `run start` is told.
 #[derive(Args, Clone, Debug)]
@@ -86,7 +87,7 @@ async fn job_of(client: Client, wanted: String) -> Result<Option<Job>, Failure> 
     let mut named = jobs.into_iter().filter(|job| job.name == wanted);
     match (named.next(), named.next()) {
         (Some(one), Some(other)) => {
-            Err(Failure::new(Kind::User, format!("jobs {} and {} are both called {wanted}", one.id, other.id))
+            Err(Failure::new(FailureKind::User, format!("jobs {} and {} are both called {wanted}", one.id, other.id))
                 .hint("Say which by its id."))
         }
         (found, _) => Ok(found),
@@ -109,53 +110,61 @@ async fn run_of(client: Client, id: RunId) -> Result<Option<(Run, Option<Job>)>,
 /// Runs `lakeshift run start`.
 pub(super) fn start(flags: &StartFlags, context: &mut Context<'_>) -> Result<(), Failure> {
     let desk = desk(&flags.act, context, "run start")?;
-    block_on(async {
-        let in_hand = desk.journal().in_hand().map_err(|error| of_store(&error))?;
+    let propose = async |desk: &Desk| {
+        let in_hand = desk.in_hand()?;
         let what = format!("job {}", flags.job);
         let found = desk.find(&what, |client| job_of(client, flags.job.clone()).boxed()).await?;
         let job = &found.object;
         let query = RunsQuery { active_only: true, job: Some(job.id), ..RunsQuery::default() };
         let active_runs = found.client.runs(&query).await.map_err(|error| Failure::from(&error))?.len();
-        let object = (job.id.to_string(), &job.name, &job.tags);
-        let planning =
-            desk.planning(found.link, ObjectKind::Job, (&object.0, object.1, object.2), &flags.act, &in_hand);
+        let facts = ObjectFacts { kind: ObjectKind::Job, id: &job.id.to_string(), name: &job.name, tags: &job.tags };
+        let planned = desk.planning(&found, Kind::RunNow, facts, &flags.act, &in_hand).await;
         let parameters: BTreeMap<String, String> = flags.parameters.iter().cloned().collect();
         let order = run_now::Order { job, active_runs, parameters, only: flags.only.clone() };
-        let planned = run_now::plan(&planning, &order);
-        desk.carry_out(planned, &flags.act, context).await
-    })?
+        let plan = run_now::plan(&planned.planning, &order);
+        let outlook = outlook::of_run_now(job, active_runs, planned.world_now);
+        planned.proposes(plan, outlook)
+    };
+    block_on(desk.carry_out(propose, &flags.act, context))?
 }
 
 /// Runs `lakeshift run cancel`.
 pub(super) fn cancel(flags: &CancelFlags, context: &mut Context<'_>) -> Result<(), Failure> {
-    on_run("run cancel", flags.run, &flags.act, context, cancel::plan)
+    on_run("run cancel", Kind::Cancel, flags.run, &flags.act, context, |planned, run, _| {
+        let plan = cancel::plan(&planned.planning, run);
+        planned.proposes(plan, outlook::of_cancel(run))
+    })
 }
 
 /// Runs `lakeshift run repair`.
 pub(super) fn repair(flags: &RepairFlags, context: &mut Context<'_>) -> Result<(), Failure> {
-    on_run("run repair", flags.run, &flags.act, context, |planning, run| {
+    on_run("run repair", Kind::Repair, flags.run, &flags.act, context, |planned, run, job| {
         let order = repair::Order { run, tasks: flags.task.clone(), dependents: flags.dependents };
-        repair::plan(planning, &order)
+        let plan = repair::plan(&planned.planning, &order);
+        let outlook = outlook::of_repair(run, job, &flags.task, flags.dependents, planned.world_now);
+        planned.proposes(plan, outlook)
     })
 }
 
 /// Finds a run, plans an act on it and carries the plan out.
 fn on_run(
     command: &str,
+    kind: Kind,
     id: RunId,
     flags: &ActFlags,
     context: &mut Context<'_>,
-    plan: impl FnOnce(&Planning<'_>, &Run) -> Result<Plan, Vec<Refusal>>,
+    plan: impl Fn(Planned<'_>, &Run, Option<&Job>) -> Result<Proposal, Failure>,
 ) -> Result<(), Failure> {
     let desk = desk(flags, context, command)?;
-    block_on(async {
-        let in_hand = desk.journal().in_hand().map_err(|error| of_store(&error))?;
+    let propose = async |desk: &Desk| {
+        let in_hand = desk.in_hand()?;
         let found = desk.find(&format!("run {id}"), |client| run_of(client, id).boxed()).await?;
         let (run, job) = &found.object;
         let (job_id, no_tags) = (run.job.to_string(), BTreeMap::new());
         let (name, tags) = job.as_ref().map_or((&run.name, &no_tags), |job| (&job.name, &job.tags));
-        let planning = desk.planning(found.link, ObjectKind::Job, (&job_id, name, tags), flags, &in_hand);
-        let planned = plan(&planning, run);
-        desk.carry_out(planned, flags, context).await
-    })?
+        let facts = ObjectFacts { kind: ObjectKind::Job, id: &job_id, name, tags };
+        let planned = desk.planning(&found, kind, facts, flags, &in_hand).await;
+        plan(planned, run, job.as_ref())
+    };
+    block_on(desk.carry_out(propose, flags, context))?
 }

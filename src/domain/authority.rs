@@ -3,6 +3,7 @@
 //! Three answers, since two would lie: the API tells only direct memberships (databricks-api.md 8), and whoever may not
 //! manage an object may often not read who may use it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -122,25 +123,27 @@ impl Names<'_> {
     }
 }
 
-/// Judges one need.
-pub fn judge(identity: &Identity, need: &Need, rights: &Rights) -> Verdict {
-    if !identity.active {
-        return Verdict::Refused;
-    }
-    let names = Names { identity };
+/// Somebody who has enough for a need.
+struct Holding<'a> {
+    name: &'a str,
+    right: &'a str,
+    /// Whether it may be a group.
+    is_group: bool,
+    /// Whether it is this principal, or a group of which it is a direct member.
+    is_mine: bool,
+}
+
+/// Who has enough for a need; none if other rights were read than are needed.
+fn holdings<'a>(names: &Names<'_>, need: &Need, rights: &'a Rights) -> Option<Vec<Holding<'a>>> {
     match (need, rights) {
-        (_, Rights::Unreadable { why }) => Verdict::Unknown { why: why.clone() },
         (Need::Level { kind, level, .. }, Rights::Levels(permissions)) => {
             let enough = permissions.iter().filter(|held| kind.suffices(&held.level, level));
-            let holders = enough.map(|held| {
-                let name = held.holder.name();
-                let mine = match &held.holder {
-                    Holder::Group(_) => names.is_group_of_mine(name),
-                    Holder::User(_) | Holder::ServicePrincipal(_) => names.is_me(name),
-                };
-                (name, held.level.as_str(), matches!(held.holder, Holder::Group(_)), mine)
-            });
-            decide(holders)
+            let holding = |held: &'a Permission| {
+                let (name, is_group) = (held.holder.name(), matches!(held.holder, Holder::Group(_)));
+                let is_mine = if is_group { names.is_group_of_mine(name) } else { names.is_me(name) };
+                Holding { name, right: held.level.as_str(), is_group, is_mine }
+            };
+            Some(enough.map(holding).collect())
         }
         (Need::Privilege { privilege, .. }, Rights::Grants { grants, owner }) => {
             let includes = |held: &str| {
@@ -148,30 +151,44 @@ pub fn judge(identity: &Identity, need: &Need, rights: &Rights) -> Verdict {
                     || (held.eq_ignore_ascii_case("ALL PRIVILEGES") && !BEYOND_ALL.contains(&privilege.as_str()))
             };
             // Grants do not say whether a principal is a group: what is not this principal may be one.
-            let named = |name| (names.is_me(name), names.is_group_of_mine(name));
-            let holder = |name, right| {
-                let (me, group) = named(name);
-                (name, right, !me && !name.contains('@'), me || group)
+            let holding = |name: &'a str, right: &'a str| {
+                let (me, group) = (names.is_me(name), names.is_group_of_mine(name));
+                Holding { name, right, is_group: !me && !name.contains('@'), is_mine: me || group }
             };
             let granted = grants.iter().filter(|grant| includes(&grant.privilege));
-            let granted = granted.map(|grant| holder(grant.principal.as_str(), grant.privilege.as_str()));
-            decide(owner.as_deref().map(|owner| holder(owner, "ownership")).into_iter().chain(granted))
+            let granted = granted.map(|grant| holding(grant.principal.as_str(), grant.privilege.as_str()));
+            Some(owner.as_deref().map(|owner| holding(owner, "ownership")).into_iter().chain(granted).collect())
         }
-        _ => Verdict::Unknown { why: "other rights were read than are needed".to_owned() },
+        _ => None,
     }
 }
 
-/// From who has enough, with what, whether it may be a group, and whether it is us or a group of ours.
-fn decide<'a>(holders: impl IntoIterator<Item = (&'a str, &'a str, bool, bool)>) -> Verdict {
-    let mut others = Vec::new();
-    for (name, right, group, mine) in holders {
-        if mine {
-            return Verdict::Allowed { by: text::line(&format!("{right} of {name}")) };
-        }
-        if group {
-            others.push(text::line(name));
-        }
+/// The groups that have enough for a need and in which this principal could be through another group: what is in them decides.
+/// None where that is decided without them.
+pub fn in_doubt(identity: &Identity, need: &Need, rights: &Rights) -> Vec<String> {
+    let held = holdings(&Names { identity }, need, rights).unwrap_or_default();
+    if held.iter().any(|holding| holding.is_mine) {
+        return Vec::new();
     }
+    held.into_iter().filter(|holding| holding.is_group).map(|holding| holding.name.to_owned()).collect()
+}
+
+/// Judges one need. `flat` are groups that are known to hold no other groups: who is in one is in it directly, and is told so.
+pub fn judge(identity: &Identity, need: &Need, rights: &Rights, flat: &BTreeSet<String>) -> Verdict {
+    if !identity.active {
+        return Verdict::Refused;
+    }
+    if let Rights::Unreadable { why } = rights {
+        return Verdict::Unknown { why: why.clone() };
+    }
+    let Some(held) = holdings(&Names { identity }, need, rights) else {
+        return Verdict::Unknown { why: "other rights were read than are needed".to_owned() };
+    };
+    if let Some(mine) = held.iter().find(|holding| holding.is_mine) {
+        return Verdict::Allowed { by: text::line(&format!("{} of {}", mine.right, mine.name)) };
+    }
+    let others = held.iter().filter(|holding| holding.is_group && !flat.contains(holding.name));
+    let mut others: Vec<String> = others.map(|holding| text::line(holding.name)).collect();
     if others.is_empty() {
         return Verdict::Refused;
     }
@@ -196,6 +213,10 @@ mod tests {
         }
     }
 
+    fn none() -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
     fn level(level: &str) -> Need {
         Need::Level { kind: Governed::Job, id: "7".into(), level: level.into() }
     }
@@ -212,21 +233,35 @@ mod tests {
             Holder::Group("users".into()),
         ] {
             let rights = Rights::Levels(vec![held(holder.clone(), "CAN_MANAGE_RUN")]);
-            assert!(matches!(judge(&ana(), &level("CAN_MANAGE_RUN"), &rights), Verdict::Allowed { .. }), "{holder:?}");
-            assert_eq!(judge(&ana(), &level("CAN_MANAGE"), &rights), Verdict::Refused);
+            assert!(
+                matches!(judge(&ana(), &level("CAN_MANAGE_RUN"), &rights, &none()), Verdict::Allowed { .. }),
+                "{holder:?}"
+            );
+            assert_eq!(judge(&ana(), &level("CAN_MANAGE"), &rights, &none()), Verdict::Refused);
         }
         let others = Rights::Levels(vec![held(Holder::User("bob@example.test".into()), "IS_OWNER")]);
-        assert_eq!(judge(&ana(), &level("CAN_VIEW"), &others), Verdict::Refused);
+        assert_eq!(judge(&ana(), &level("CAN_VIEW"), &others, &none()), Verdict::Refused);
         assert_eq!(level("CAN_VIEW").to_string(), "CAN_VIEW on job 7");
     }
 
     #[test]
     fn a_group_that_may_contain_a_group_of_mine_is_neither_yes_nor_no() {
         let rights = Rights::Levels(vec![held(Holder::Group("admins".into()), "CAN_MANAGE")]);
-        let Verdict::Unknown { why } = judge(&ana(), &level("CAN_MANAGE_RUN"), &rights) else { panic!("unknown") };
+        let Verdict::Unknown { why } = judge(&ana(), &level("CAN_MANAGE_RUN"), &rights, &none()) else {
+            panic!("unknown")
+        };
         assert!(why.starts_with("only admins may"), "{why}");
+        assert_eq!(in_doubt(&ana(), &level("CAN_MANAGE_RUN"), &rights), ["admins"]);
+        let flat = BTreeSet::from(["admins".to_owned()]);
+        assert_eq!(
+            judge(&ana(), &level("CAN_MANAGE_RUN"), &rights, &flat),
+            Verdict::Refused,
+            "nobody is in it by a group"
+        );
+        let mine = Rights::Levels(vec![held(Holder::Group("sales-oncall".into()), "CAN_MANAGE")]);
+        assert_eq!(in_doubt(&ana(), &level("CAN_MANAGE_RUN"), &mine), Vec::<String>::new());
         let unreadable = Rights::Unreadable { why: "403 permission denied".into() };
-        assert!(matches!(judge(&ana(), &level("CAN_VIEW"), &unreadable), Verdict::Unknown { .. }));
+        assert!(matches!(judge(&ana(), &level("CAN_VIEW"), &unreadable, &none()), Verdict::Unknown { .. }));
     }
 
     fn privilege(privilege: &str) -> Need {
@@ -243,14 +278,15 @@ mod tests {
         };
         let rights =
             |grants: Vec<Grant>, owner: Option<&str>| Rights::Grants { grants, owner: owner.map(str::to_owned) };
-        let allowed = |need: &Need, rights: &Rights| matches!(judge(&ana(), need, rights), Verdict::Allowed { .. });
+        let allowed =
+            |need: &Need, rights: &Rights| matches!(judge(&ana(), need, rights, &none()), Verdict::Allowed { .. });
         assert!(allowed(&privilege("MODIFY"), &rights(vec![grant("sales-oncall", "MODIFY")], None)));
         let all = rights(vec![grant("ana@example.test", "ALL PRIVILEGES")], None);
         assert!(allowed(&privilege("MODIFY"), &all));
         assert!(!allowed(&privilege("MANAGE"), &all));
         assert!(allowed(&privilege("MANAGE"), &rights(Vec::new(), Some("ana@example.test"))));
         let others = rights(vec![grant("bob@example.test", "MODIFY"), grant("ana@example.test", "SELECT")], None);
-        assert_eq!(judge(&ana(), &privilege("MODIFY"), &others), Verdict::Refused);
+        assert_eq!(judge(&ana(), &privilege("MODIFY"), &others, &none()), Verdict::Refused);
         assert_eq!(privilege("MODIFY").to_string(), "MODIFY on table ops.release.audit_event");
     }
 
@@ -258,6 +294,6 @@ mod tests {
     fn who_was_deactivated_may_nothing() {
         let rights = Rights::Levels(vec![held(Holder::Group("users".into()), "CAN_MANAGE")]);
         let gone = Identity { active: false, ..ana() };
-        assert_eq!(judge(&gone, &level("CAN_VIEW"), &rights), Verdict::Refused);
+        assert_eq!(judge(&gone, &level("CAN_VIEW"), &rights, &none()), Verdict::Refused);
     }
 }

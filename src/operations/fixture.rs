@@ -1,5 +1,6 @@
 //! Objects for tests of plans and of the engine.
 
+use crate::domain::authority::Verdict;
 use crate::domain::fixture as domain;
 use crate::domain::ids::{JobId, RepairId, RunId};
 use crate::domain::job::{Job, TaskSpec};
@@ -8,6 +9,7 @@ use crate::domain::run::{Outcome, Repair, Run, RunState, Spent, TaskRun};
 use crate::domain::ulid::Ulid;
 use crate::domain::workspace::{Environment, Workspace};
 use crate::operations::journal::Actor;
+use crate::operations::needs::Rights;
 use crate::operations::plan::OperationId;
 use crate::operations::planning::{Access, Planning};
 
@@ -27,6 +29,11 @@ pub(crate) fn planning() -> Planning<'static> {
         access: Access::Open,
         has_ledger: false,
         off: Vec::new(),
+        rights: Rights {
+            who: "ana@example.com".to_owned(),
+            needed: "CAN_MANAGE_RUN on job 11".to_owned(),
+            verdict: Verdict::Allowed { by: "CAN_MANAGE_RUN of oncall".to_owned() },
+        },
         in_hand: &[],
         late_bound_s: 90,
     }

@@ -47,7 +47,7 @@ impl Kind {
     }
 
     /// How dangerous it is. The one place that says it: commands of the console, plans and the ledger's barrier read it.
-    pub fn danger(self) -> Danger {
+    pub const fn danger(self) -> Danger {
         match self {
             Self::RunNow | Self::Cancel | Self::Repair | Self::StartPipeline | Self::StopPipeline => Danger::Costly,
         }

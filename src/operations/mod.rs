@@ -14,6 +14,7 @@ pub(crate) mod fixture;
 pub mod journal;
 pub mod kind;
 pub mod needs;
+pub mod outlook;
 pub mod pipeline;
 pub mod plan;
 pub mod planning;

@@ -1,9 +1,63 @@
 //! The rights that each kind of operation needs on its object, so that a missing one is named before the act (domain.md 6.7).
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use super::kind::Kind;
 use super::plan::Object;
-use crate::domain::authority::Need;
+use super::refusal::Refusal;
+use crate::domain::authority::{Need, Verdict};
 use crate::domain::permission::Governed;
+use crate::domain::text;
+
+/// Whose rights an act uses, and whether they are enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rights {
+    /// Who the credential speaks for; from outside.
+    pub who: String,
+    /// What is needed: `CAN_MANAGE_RUN on job 11`.
+    pub needed: String,
+    /// Whether it is there.
+    pub verdict: Verdict,
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { who, needed, verdict } = self;
+        match verdict {
+            Verdict::Allowed { by } => write!(f, "{who} may: {needed}, by {by}"),
+            Verdict::Refused => write!(f, "{who} lacks {needed}"),
+            Verdict::Unknown { why } => write!(f, "as {who}, who needs {needed}: {why}"),
+        }
+    }
+}
+
+impl Rights {
+    /// Of several needs the one that is told: the first that is surely not met, else the first that nobody can tell.
+    pub fn worst(who: &str, judged: impl IntoIterator<Item = (Need, Verdict)>) -> Self {
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Refused => 0,
+            Verdict::Unknown { .. } => 1,
+            Verdict::Allowed { .. } => 2,
+        };
+        let who = who.to_owned();
+        match judged.into_iter().min_by_key(|(_, verdict)| rank(verdict)) {
+            Some((need, verdict)) => Self { who, needed: need.to_string(), verdict },
+            None => Self {
+                who,
+                needed: "nothing".to_owned(),
+                verdict: Verdict::Unknown { why: "nothing is known to be needed".to_owned() },
+            },
+        }
+    }
+
+    /// That a right is surely lacking; what nobody can tell before is left to the platform.
+    pub fn lacking(&self) -> Option<Refusal> {
+        let Self { who, needed, verdict } = self;
+        (*verdict == Verdict::Refused).then(|| Refusal::Lacks { who: text::line(who), needed: text::line(needed) })
+    }
+}
 
 /// The rights that an operation needs of the principal that carries it out.
 pub fn needs(kind: Kind, object: &Object) -> Vec<Need> {

@@ -101,7 +101,26 @@ pub enum Object {
     Pipeline(PipelineId),
 }
 
+/// What an operation is about, in the words that every version of this program has.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Aim {
+    /// The workspace, by the fleet's name for it.
+    pub workspace: WorkspaceName,
+    /// Its address.
+    pub host: String,
+    /// The object.
+    pub object: Object,
+    /// The run, where it is about one.
+    #[serde(default)]
+    pub run: Option<RunId>,
+}
+
 impl Subject {
+    /// What others are compared with.
+    pub fn aim(self) -> Aim {
+        Aim { workspace: self.workspace, host: self.host, object: self.object, run: self.run }
+    }
+
     /// Whether this is the workspace that the plan was made for.
     pub fn is_in(&self, workspace: &Workspace) -> bool {
         self.workspace == workspace.name && self.host == workspace.host
@@ -139,6 +158,26 @@ impl Plan {
     /// As [`Plan::canonical`].
     pub fn digest(&self) -> Result<String, Unhashable> {
         Ok(digest_of_text(&self.canonical()?))
+    }
+
+    /// What differs from an earlier plan of the same act, in words: what a person who read that one must know.
+    pub fn news_since(&self, before: &Self) -> Vec<String> {
+        let mut news = Vec::new();
+        let keys = self.observed.keys().chain(before.observed.keys().filter(|key| !self.observed.contains_key(*key)));
+        for key in keys {
+            let (was, is) = (before.observed.get(key), self.observed.get(key));
+            if was != is {
+                let word = |value: Option<&String>| match value.map(String::as_str) {
+                    None | Some("") => "nothing".to_owned(),
+                    Some(value) => value.to_owned(),
+                };
+                news.push(format!("{key}: was {}, is {}", word(was), word(is)));
+            }
+        }
+        if self.sentence() != before.sentence() {
+            news.push(format!("it would {}, and would have: {}", self.sentence(), before.sentence()));
+        }
+        news
     }
 
     /// What it will do, in one sentence of a few words.

@@ -51,8 +51,8 @@ pub enum Refusal {
     InHand {
         /// That operation.
         operation: OperationId,
-        /// What it is.
-        kind: Kind,
+        /// What it is; none if it is of another version of this program.
+        kind: Option<Kind>,
     },
     /// The run is over.
     RunIsOver {
@@ -103,6 +103,11 @@ pub enum Refusal {
     Deleted,
 }
 
+/// What an operation in hand is, in words.
+pub fn kind_words(kind: Option<Kind>) -> &'static str {
+    kind.map_or("of another version of lakeshift", Kind::words)
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,7 +121,7 @@ impl fmt::Display for Refusal {
             Self::Off { off } => write!(f, "{off}"),
             Self::NoReason => f.write_str("a reason is needed"),
             Self::Lacks { who, needed } => write!(f, "{who} lacks {needed}"),
-            Self::InHand { operation, kind } => write!(f, "operation {operation} ({}) is not over", kind.words()),
+            Self::InHand { operation, kind } => write!(f, "operation {operation} ({}) is not over", kind_words(*kind)),
             Self::RunIsOver { run, state } => write!(f, "run {run} is over: {state}"),
             Self::RunIsActive { run, state } => write!(f, "run {run} is not over: {state}"),
             Self::NothingFailed { run } => write!(f, "nothing of run {run} failed"),
@@ -146,7 +151,8 @@ impl Refusal {
             Self::Off { off } => Some(off.hint()),
             Self::NoReason => Some("Say why; it is kept with the operation."),
             Self::Lacks { .. } => Some("Whoever manages the object can grant it."),
-            Self::InHand { .. } => Some("Let it end, or abort it."),
+            Self::InHand { kind: Some(_), .. } => Some("Let it end, or abort it."),
+            Self::InHand { kind: None, .. } => Some("Let it end, or end it with the version that began it."),
             Self::RunIsActive { .. } => Some("Wait until it is over, or cancel it."),
             Self::WouldBeSkipped { .. } => Some("Wait for a run to end, or cancel one."),
             Self::UpdateIsActive { .. } => Some("Wait until it is over, or stop it."),

@@ -1,18 +1,41 @@
-//! Reads the rights that acts need, and judges them before the acts.
+//! Reads the rights that acts need, and judges them before the acts: the console and the command line do it here.
 
 use std::collections::BTreeMap;
 
 use crate::databricks::{Client, Error};
-use crate::domain::authority::{Need, Rights, Verdict, judge};
+use crate::domain::authority::{Need, Rights, Verdict, in_doubt, judge};
 use crate::domain::identity::Identity;
 use crate::domain::permission::Governed;
 use crate::domain::sql::QualifiedName;
 use crate::domain::unity::Securable;
+use crate::operations::kind::Kind;
+use crate::operations::needs::{self, needs};
+use crate::operations::plan::Object;
+
+/// The most groups that are looked into for one judgement: SCIM takes some 255 questions a minute (databricks-api.md 8).
+const GROUPS: usize = 8;
+
+/// Reads who a client's credential speaks for and what it holds on an object, and judges whether that is enough for an act.
+/// It never fails: what cannot be read is unknown.
+pub async fn rights(client: &Client, kind: Kind, object: &Object) -> needs::Rights {
+    let needs = needs(kind, object);
+    match client.me().await {
+        Ok(identity) => {
+            let judged = judge_all(client, &identity, &needs).await;
+            needs::Rights::worst(identity.name(), judged)
+        }
+        Err(error) => {
+            let unknown = |need| (need, Verdict::Unknown { why: error.brief() });
+            needs::Rights::worst("the operator", needs.into_iter().map(unknown))
+        }
+    }
+}
 
 /// Judges needs in order; the rights on each object are read once. Rights that cannot be read make no error but an honest
 /// "unknown": the act itself will tell.
 pub async fn judge_all(client: &Client, identity: &Identity, needs: &[Need]) -> Vec<(Need, Verdict)> {
     let mut read: BTreeMap<String, Rights> = BTreeMap::new();
+    let mut groups: BTreeMap<String, bool> = BTreeMap::new();
     let mut judged = Vec::new();
     for need in needs {
         let key = match need {
@@ -30,7 +53,15 @@ pub async fn judge_all(client: &Client, identity: &Identity, needs: &[Need]) -> 
                 rights
             }
         };
-        judged.push((need.clone(), judge(identity, need, &rights)));
+        for group in in_doubt(identity, need, &rights) {
+            if !groups.contains_key(&group) && groups.len() < GROUPS {
+                // A group that cannot be read stays in doubt.
+                let is_flat = client.is_flat_group(&group).await.unwrap_or(false);
+                groups.insert(group, is_flat);
+            }
+        }
+        let flat = groups.iter().filter(|(_, is_flat)| **is_flat).map(|(group, _)| group.clone()).collect();
+        judged.push((need.clone(), judge(identity, need, &rights, &flat)));
     }
     judged
 }

@@ -430,14 +430,12 @@ pub(super) fn health(owner: &Owner, us: Ulid, sessions: &Path, now: Instant) -> 
 
 fn in_hand(connection: &Connection) -> Result<Vec<InHand>, Error> {
     let attempt = failed("read what is in hand");
-    let mut statement =
-        connection.prepare_cached("SELECT plan FROM operations WHERE is_over = 0 ORDER BY op_id").map_err(&attempt)?;
-    let plans = statement.query_map([], |row| row.get::<_, String>(0));
-    let plans: Vec<String> = plans.and_then(Iterator::collect).map_err(attempt)?;
-    let known = plans.iter().filter_map(|text| match Stored::read(text) {
-        Ok(Stored::Known(plan)) => Some(InHand { operation: plan.id, kind: plan.kind, subject: plan.subject }),
-        _ => None,
-    });
+    let mut statement = connection
+        .prepare_cached("SELECT op_id, plan FROM operations WHERE is_over = 0 ORDER BY op_id")
+        .map_err(&attempt)?;
+    let plans = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+    let plans: Vec<(String, String)> = plans.and_then(Iterator::collect).map_err(attempt)?;
+    let known = plans.iter().filter_map(|(id, plan)| InHand::of(id.parse().ok()?, Stored::read(plan).ok()?));
     Ok(known.collect())
 }
 

@@ -29,6 +29,7 @@ pub use write::Written;
 use crate::operations::Unhashable;
 use crate::operations::kind::Kind;
 use crate::operations::plan::OperationId;
+use crate::operations::refusal::kind_words;
 
 /// How long one process waits for another's write.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -91,12 +92,12 @@ pub enum Error {
         found: u64,
     },
     /// Another operation on the same subject is not over.
-    #[error("operation {operation} ({}) on the same object is not over", kind.words())]
+    #[error("operation {operation} ({}) on the same object is not over", kind_words(*kind))]
     Collides {
         /// That operation.
         operation: OperationId,
-        /// What it is.
-        kind: Kind,
+        /// What it is; none if it is of another version of this program.
+        kind: Option<Kind>,
     },
     /// What is stored of an operation does not read.
     #[error("what is stored of operation {operation} does not read: {why}")]

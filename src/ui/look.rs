@@ -72,7 +72,12 @@ impl Look<'_> {
 
 /// What a status looks like. What ended well is muted: color is for what wants action.
 pub fn role(status: Status) -> Role {
-    match status.tone() {
+    role_of(status.tone())
+}
+
+/// The role that draws a tone.
+pub fn role_of(tone: Tone) -> Role {
+    match tone {
         Tone::Danger => Role::Danger,
         Tone::Warning => Role::Warning,
         Tone::Active => Role::Running,

@@ -7,12 +7,11 @@ use ratatui::text::{Line, Span};
 use crate::app::model::Model;
 use crate::app::sheet::{Field, Matter, Sheet, Stage};
 use crate::app::sheet_text;
-use crate::domain::danger::Danger;
 use crate::domain::danger::Interlock as Lane;
 use crate::domain::text;
 use crate::keymap::{DIALOG, SHEET};
 use crate::theme::Role;
-use crate::ui::look::Look;
+use crate::ui::look::{Look, role_of};
 use crate::ui::text::{pad_end, width};
 use crate::ui::widgets::table::{Cut, fit};
 use crate::ui::widgets::{modal, prose};
@@ -149,10 +148,10 @@ fn choices(model: &Model, sheet: &Sheet, look: &Look<'_>) -> Vec<Span<'static>> 
     spans.push(Span::styled(format!("[ {} {leave} ]", key("leave")), look.style(Role::Focus)));
     spans.push(Span::raw("    "));
     if sheet.can_confirm() && !sheet.types_name() {
-        let role = if sheet.danger() >= Danger::Production { Role::Danger } else { Role::Warning };
+        let role = role_of(sheet.danger().row().tone);
         let verb = if matches!(sheet.stage, Stage::Unlocking(_)) { "unlock".to_owned() } else { sheet.verb() };
         let sign = match (sheet.lock().lane(), sheet.lock().letter()) {
-            (Lane::Letter | Lane::Name, Some(letter)) => letter.to_string(),
+            (Lane::Letter | Lane::Name | Lane::Rollback, Some(letter)) => letter.to_string(),
             _ => key("confirm"),
         };
         if sheet.is_armed(shared.now) {

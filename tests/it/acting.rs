@@ -83,3 +83,60 @@ fn a_failed_run_is_repaired_and_its_row_turns() {
     let acts = asked.lines().filter(|line| line.contains("POST"));
     assert_eq!(acts.filter(|line| line.contains("runs/repair")).count(), 1, "asked once, whatever was pressed");
 }
+
+/// A job of dev, and a home whose world stands still.
+fn asked_on_the_command_line(world: &World, home: Home) -> (Terminal, std::path::PathBuf) {
+    let access = world.simulator.workspaces().iter().find(|access| access.name == "dev").expect("dev");
+    let url = format!("{}/api/2.2/jobs/list", access.host);
+    let token = access.tokens["operator"].clone();
+    let jobs: serde_json::Value = world.runtime.block_on(async {
+        crate::sim::http().get(url).bearer_auth(token).send().await.expect("an answer").json().await.expect("JSON")
+    });
+    let job = jobs["jobs"][0]["job_id"].to_string();
+    let log = home.path().join("requests.jsonl");
+    (Terminal::subcommand(home, &["run", "start", &job, "--workspace", "dev"]), log)
+}
+
+fn runs_asked(log: &std::path::Path) -> usize {
+    let asked = std::fs::read_to_string(log).expect("a log of requests");
+    asked.lines().filter(|line| line.contains("POST") && line.contains("run-now")).count()
+}
+
+#[test]
+fn the_command_line_asks_as_the_console_does() {
+    let home = Home::new();
+    let world = World::start(&home);
+    let (mut terminal, log) = asked_on_the_command_line(&world, home);
+    terminal.press("y\ry");
+    terminal.until_shown("y goes ahead");
+    terminal.until_shown("rights: ");
+    terminal.until_shown("tier 2: costs time or money");
+    terminal.press("\r");
+    assert_eq!(terminal.ended().exit_code(), 6, "neither what was typed ahead nor Enter goes ahead");
+    terminal.until_shown("not confirmed: nothing was done");
+    terminal.assert_restored();
+    assert_eq!(runs_asked(&log), 0);
+
+    let home = Home::new();
+    let world = World::start(&home);
+    let (mut terminal, log) = asked_on_the_command_line(&world, home);
+    terminal.until_shown("y goes ahead");
+    terminal.press("y");
+    terminal.until_shown("confirmed with y on the command line");
+    terminal.until("its request", |_| runs_asked(&log) == 1);
+    terminal.signal("INT");
+    terminal.ended();
+    terminal.assert_restored();
+}
+
+#[test]
+fn a_signal_while_it_asks_leaves_the_act_and_gives_the_terminal_back() {
+    let home = Home::new();
+    let world = World::start(&home);
+    let (mut terminal, log) = asked_on_the_command_line(&world, home);
+    terminal.until_shown("y goes ahead");
+    terminal.signal("TERM");
+    assert_eq!(terminal.ended().exit_code(), 6);
+    terminal.assert_restored();
+    assert_eq!(runs_asked(&log), 0);
+}

@@ -70,6 +70,13 @@ impl Terminal {
         Self::start(home, CommandBuilder::new(env!("CARGO_BIN_EXE_lakeshift")), columns, rows)
     }
 
+    /// A subcommand in a terminal.
+    pub(crate) fn subcommand(home: Home, arguments: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_lakeshift"));
+        command.args(arguments);
+        Self::start(home, command, 120, 40)
+    }
+
     fn start(home: Home, mut command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
@@ -120,7 +127,7 @@ impl Terminal {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.process_id().expect("it runs").to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
         assert!(sent.success());
@@ -141,7 +148,7 @@ impl Terminal {
         }
     }
 
-    fn assert_restored(&self) {
+    pub(crate) fn assert_restored(&self) {
         let screen = self.screen.screen();
         assert!(!screen.alternate_screen(), "left in the alternate screen");
         assert!(!screen.hide_cursor(), "left without a cursor");

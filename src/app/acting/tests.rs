@@ -3,19 +3,21 @@
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use crate::app::act::{Answer, Declined, Order, Wish};
+use crate::app::act::{Answer, Declined, Order, Rights, Wish};
 use crate::app::fixture::{Console, plan, record};
 use crate::app::interlock::{READING_MS, REPEAT_MS};
 use crate::app::message::{Fact, Feed};
 use crate::app::modal::Modal;
 use crate::app::sheet::{Sheet, Stage};
 use crate::app::{Effect, Model};
+use crate::domain::authority::Verdict;
 use crate::domain::danger::Danger;
 use crate::domain::fixture::{FAILED, OK, fleet, job, run, snapshot_of, watch};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::workspace::Environment;
 use crate::keymap::{Code, Key};
 use crate::operations::journal::{Certainty, Direction, Event, Evidence, Thing};
+use crate::operations::outlook::{Meets, Upcoming};
 use crate::operations::refusal::Refusal;
 use crate::screens::Screen;
 
@@ -38,6 +40,12 @@ fn sheet(model: &Model) -> &Sheet {
         Some(Modal::Sheet(sheet)) => sheet,
         other => panic!("no dialog of an act: {other:?}"),
     }
+}
+
+/// What the dialog says, line by line.
+fn said(console: &Console) -> Vec<String> {
+    let said = crate::app::sheet_text::of(sheet(&console.model), &console.model.shared);
+    said.into_iter().map(|prose| prose.text).collect()
 }
 
 fn begun(effects: &[Effect]) -> bool {
@@ -209,6 +217,94 @@ fn production_is_unlocked_for_one_object_and_one_verb_for_five_minutes() {
 }
 
 #[test]
+fn what_is_confirmed_too_late_is_read_again_and_shown_with_what_changed() {
+    let mut console = in_dev();
+    let ask = Console::asked(&console.press("r"));
+    console.plans(&ask, Danger::Costly);
+    console.read();
+    console.wait(3_600);
+    let effects = console.press("y");
+    assert!(!begun(&effects), "what was seen an hour ago");
+    let again = Console::asked(&effects);
+    assert_eq!((again.number, &again.wish), (ask.number + 1, &ask.wish));
+    let mut preview = crate::app::fixture::preview(&again, Danger::Costly);
+    preview.plan.observed_at = console.now;
+    preview.plan.observed.insert("state".to_owned(), "running".to_owned());
+    let plan = preview.plan.clone();
+    console.happens(Fact::Answered { number: again.number, answer: Answer::Ready(Box::new(preview)) });
+    let lines = said(&console);
+    assert_eq!(lines[1], "Read again, since what was shown was 1h old: this has changed:");
+    assert_eq!(lines[2], "state: was failed, is running");
+    assert!(!begun(&console.press("y")), "it says something else now");
+    console.read();
+    console.now += TimeDelta::milliseconds(REPEAT_MS);
+    let effects = console.press("y");
+    let [Effect::Act(Order::Begin { plan: begun, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(begun.as_ref(), &plan);
+
+    let mut console = in_dev();
+    let ask = Console::asked(&console.press("r"));
+    console.plans(&ask, Danger::Costly);
+    console.read();
+    console.wait(3_600);
+    let again = Console::asked(&console.press("y"));
+    let mut preview = crate::app::fixture::preview(&again, Danger::Costly);
+    preview.plan.observed_at = console.now;
+    console.happens(Fact::Answered { number: again.number, answer: Answer::Ready(Box::new(preview)) });
+    assert!(said(&console)[1].ends_with("nothing of it has changed. Confirm it again."));
+    let other = Console::asked(&console.press("f5"));
+    console.plans(&other, Danger::Costly);
+    assert!(!said(&console)[1].contains("Read again"), "that was news once");
+}
+
+#[test]
+fn a_missing_right_is_named_and_nothing_can_be_confirmed() {
+    let mut console = in_dev();
+    let ask = Console::asked(&console.press("+"));
+    let needed = "CAN_MANAGE_RUN on job 2".to_owned();
+    let rights = Rights { who: "kiri@example.com".to_owned(), needed, verdict: Verdict::Refused };
+    let refusals = rights.lacking().into_iter().collect();
+    let answer = Answer::Refused(Declined { refusals, rights: Some(rights) });
+    console.happens(Fact::Answered { number: ask.number, answer });
+    let lines = said(&console);
+    assert_eq!(lines[1], "Kiri@example.com lacks CAN_MANAGE_RUN on job 2");
+    assert_eq!(lines[2], "Whoever manages the object can grant it.");
+    console.read();
+    for key in ["y", "D", "u"] {
+        console.now += TimeDelta::seconds(1);
+        assert!(console.press(key).is_empty(), "{key}");
+    }
+}
+
+#[test]
+fn the_promise_and_the_next_planned_run_are_told() {
+    let mut console = in_dev();
+    let ask = Console::asked(&console.press("+"));
+    let mut preview = crate::app::fixture::preview(&ask, Danger::Costly);
+    preview.effects.push("Promised: it ends within 1h30 of its planned start.".to_owned());
+    let at = console.now + TimeDelta::hours(1);
+    preview.upcoming = Some(Upcoming { at, zone: "UTC".to_owned(), meets: Meets::Skipped, waits: true });
+    console.happens(Fact::Answered { number: ask.number, answer: Answer::Ready(Box::new(preview)) });
+    let lines = said(&console);
+    assert!(lines.iter().any(|line| line.starts_with("Promised: it ends within 1h30")), "{lines:?}");
+    let next =
+        "The schedule starts the next run at 06:42 UTC (in 1h00): if this one still runs then, that one is skipped.";
+    assert!(lines.iter().any(|line| line == next), "{lines:?}");
+}
+
+/// One table says how dangerous an act is: what a key asks for is no less dangerous than anything that it may lead to.
+#[test]
+fn every_command_has_the_tier_of_what_it_leads_to() {
+    for (context, commands) in crate::app::command::contexts() {
+        for command in commands {
+            let crate::app::command::Action::Act(act) = command.action else { continue };
+            let worst = act.kinds().iter().map(|kind| kind.danger()).max();
+            assert_eq!(command.danger, worst.unwrap_or(Danger::Loss), "{context} {}", command.name);
+        }
+    }
+}
+
+#[test]
 fn a_lock_is_not_the_only_thing_in_the_way() {
     let mut console = Console::with_fleet(120, 40);
     let ask = Console::asked(&console.press("r"));
@@ -374,7 +470,7 @@ fn chance() -> impl Strategy<Value = Chance> {
 #[derive(Default)]
 struct Witness {
     drawn_at: Option<crate::domain::Instant>,
-    typed: String,
+    name: String,
     last: Option<(Key, crate::domain::Instant)>,
 }
 
@@ -393,6 +489,12 @@ proptest! {
                 Modal::Sheet(sheet) => Some(std::mem::discriminant(&sheet.stage)),
                 _ => None,
             });
+            let sheet_before = console.model.modal().and_then(|modal| match modal {
+                Modal::Sheet(sheet) => Some(sheet.about.name.clone()),
+                _ => None,
+            });
+            let types_name = matches!(console.model.modal(), Some(Modal::Sheet(sheet))
+                if sheet.types_name() && sheet.field.is_none() && sheet.is_armed(console.now));
             let mut pressed = None;
             let effects = match each {
                 Chance::Press(key) => {
@@ -446,7 +548,7 @@ proptest! {
                             Danger::Production => prop_assert_eq!(key, letter),
                             Danger::Loss => {
                                 prop_assert_eq!(key, letter);
-                                prop_assert!(!witness.typed.is_empty(), "nobody typed the name");
+                                prop_assert_eq!(&witness.name, sheet_before.as_ref().expect("a dialog"), "the name by hand");
                             }
                             other => prop_assert!(false, "{:?}", other),
                         }
@@ -456,7 +558,14 @@ proptest! {
                 }
             }
             if let Some(key) = pressed {
-                witness.typed.extend(key.typed());
+                // What somebody typed by hand into the line of the name, kept apart from the program's own.
+                if types_name {
+                    match key.typed() {
+                        Some(c) => witness.name.push(c),
+                        None if key == Key::plain(Code::Backspace) => drop(witness.name.pop()),
+                        None => {}
+                    }
+                }
                 witness.last = Some((key, console.now));
             }
             let stage = console.model.modal().and_then(|modal| match modal {
@@ -464,7 +573,7 @@ proptest! {
                 _ => None,
             });
             if stage != stage_before {
-                witness.typed.clear();
+                witness.name.clear();
                 witness.drawn_at = None;
             }
         }

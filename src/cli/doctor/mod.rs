@@ -6,6 +6,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -24,7 +25,7 @@ use crate::domain::proof::{Check, Feature, Off, Proof, Standing, Subject, Verdic
 use crate::domain::workspace::Environment;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::connect::connect;
-use crate::runtime::doctor::{Round, in_use, ledger_subject, subjects};
+use crate::runtime::doctor::{Round, WINDOW_MS, in_use, ledger_subject, subjects};
 use crate::runtime::entropy::{Ids, SystemIds};
 use record::Kept;
 
@@ -43,6 +44,9 @@ pub struct DoctorFlags {
     /// With --write: another warehouse of the ledger's workspace, through which changes are looked for.
     #[arg(long, value_name = "ID", requires = "write")]
     pub second_warehouse: Option<String>,
+    /// With --write: how long a change of a view may take, and another warehouse to see it, in milliseconds.
+    #[arg(long, value_name = "MS", requires = "write", default_value_t = WINDOW_MS)]
+    pub window_ms: u64,
     /// Try nothing: tell what was found last.
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub last: bool,
@@ -207,7 +211,8 @@ async fn examine(flags: &DoctorFlags, config: &Config, context: &Context<'_>) ->
     let links = connect(config, context.environment, &clock, &observer, seed());
     let write = flags.write.then(|| SystemIds::default().ulid(clock.now()));
     let second = flags.second_warehouse.as_ref().map(WarehouseId::new);
-    Round { config, links: &links, clock, only: flags.check.clone(), write, second }.examine().await
+    let (only, window) = (flags.check.clone(), Duration::from_millis(flags.window_ms));
+    Round { config, links: &links, clock, only, write, second, window }.examine().await
 }
 
 /// What is on and off, by all that is known.

@@ -21,6 +21,32 @@ object! {
         r#type: String,
         primary: bool,
     }
+    #[serde(rename_all = "camelCase")]
+    Groups {
+        #[serde(rename = "Resources")]
+        resources: Vec<Group>,
+    }
+    #[serde(rename_all = "camelCase")]
+    Group {
+        display_name: String,
+        members: Vec<Member>,
+    }
+    Member {
+        #[serde(rename = "$ref")]
+        reference: String,
+    }
+}
+
+impl Group {
+    /// Whether no group is among its members. Where a member does not say what it is, one may be.
+    pub(crate) fn is_flat(&self) -> bool {
+        let kind = |member: &Member| member.reference.clone().unwrap_or_default();
+        self.members
+            .iter()
+            .flatten()
+            .map(kind)
+            .all(|reference| ["Users/", "ServicePrincipals/"].iter().any(|kind| reference.contains(kind)))
+    }
 }
 
 impl User {
@@ -45,6 +71,17 @@ mod tests {
         let user: User = serde_json::from_str(r#"{"id":"7","userName":"0f-uuid"}"#).expect("decodes");
         let identity = user.into_domain();
         assert_eq!((identity.name(), identity.active, identity.groups.len()), ("0f-uuid", true, 0));
+    }
+
+    #[test]
+    fn a_group_is_flat_if_every_member_says_that_it_is_no_group() {
+        let flat = |members: &str| {
+            let group: Group =
+                serde_json::from_str(&format!(r#"{{"displayName":"g","members":{members}}}"#)).expect("decodes");
+            group.is_flat()
+        };
+        assert!(flat("[]") && flat(r#"[{"$ref":"Users/1"},{"$ref":"ServicePrincipals/2"}]"#));
+        assert!(!flat(r#"[{"$ref":"Users/1"},{"$ref":"Groups/2"}]"#) && !flat(r#"[{"value":"1"}]"#));
     }
 
     #[test]

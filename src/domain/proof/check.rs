@@ -159,7 +159,7 @@ checks! {
         fix "Switch view by view: the pinned route would read both colors.";
     /// How long ALTER VIEW takes.
     AlterLatency "alter-latency" Some("T8"), true,
-        proves "How long ALTER VIEW takes: half of twenty, and nineteen of twenty; below 30 s it fits the window of a switch.",
+        proves "How long ALTER VIEW takes: half of twenty, and nineteen of twenty; below 30 s (`--window-ms`) it fits the window of a switch.",
         facts ["nothing is promised" by "nobody: an assumption"],
         fix "Switch fewer views at once, or outside of business hours.";
     /// A second warehouse sees a change soon.

@@ -3,4 +3,4 @@
 mod plan;
 mod steps;
 
-pub use plan::{Order, plan};
+pub use plan::{Order, plan, to_repair};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::steps::steps;
-use crate::domain::run::{Outcome, Run, RunState};
+use crate::domain::run::{Run, TaskRun};
 use crate::domain::status::Status;
 use crate::operations::kind::Kind;
 use crate::operations::plan::{Object, Plan};
@@ -39,8 +39,7 @@ pub fn plan(planning: &Planning<'_>, order: &Order<'_>) -> Result<Plan, Vec<Refu
             refusals.push(Refusal::NoSuchTask { task: key.clone(), known: known.clone() });
         }
     }
-    let failed: Vec<&str> =
-        latest.iter().filter(|task| is_repaired(&task.state)).map(|task| task.key.as_str()).collect();
+    let failed: Vec<&str> = to_repair(run).map(|task| task.key.as_str()).collect();
     if order.tasks.is_empty() && failed.is_empty() {
         refusals.push(Refusal::NothingFailed { run: run.id });
     }
@@ -54,19 +53,16 @@ pub fn plan(planning: &Planning<'_>, order: &Order<'_>) -> Result<Plan, Vec<Refu
     planning.plan(Kind::Repair, subject, observed, refusals, steps(order, latest_repair))
 }
 
-/// Whether a repair of all failed tasks runs a task in this state again.
-fn is_repaired(state: &RunState) -> bool {
-    matches!(
-        state,
-        RunState::Ended(
-            Outcome::Failed | Outcome::TimedOut | Outcome::Canceled | Outcome::UpstreamFailed | Outcome::Skipped
-        )
-    )
+/// The tasks that a repair of all failed ones runs again, in the run's order: those that ended and did not end well. An
+/// outcome that this version does not know is among them: the platform decides, and nothing says that it went well.
+pub fn to_repair(run: &Run) -> impl Iterator<Item = &TaskRun> {
+    run.latest_tasks().into_iter().filter(|task| !task.state.is_active() && !task.state.is_success())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::run::{Outcome, RunState};
     use crate::operations::fixture::{active_run, failed_run, planning, repaired_run};
 
     fn all(run: &Run) -> Order<'_> {
@@ -85,6 +81,13 @@ mod tests {
         let plan = plan(&planning(), &all(&failed_run())).expect("planned");
         insta::assert_json_snapshot!(plan.steps);
         assert_eq!(plan.observed["failed tasks"], "load");
+    }
+
+    #[test]
+    fn an_outcome_that_is_not_known_is_planned_on_as_it_is_told() {
+        let mut run = failed_run();
+        run.tasks[1].state = RunState::Ended(Outcome::Unknown("EXCLUDED".to_owned()));
+        assert_eq!(plan(&planning(), &all(&run)).expect("planned").observed["failed tasks"], "load");
     }
 
     #[test]

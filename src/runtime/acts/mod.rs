@@ -6,7 +6,6 @@
 mod follow;
 mod page;
 mod prepare;
-mod rights;
 #[cfg(test)]
 mod tests;
 

@@ -10,11 +10,13 @@ use crate::app::act::Wish;
 use crate::app::operations::{OperationsSnapshot, OwnerHealth};
 use crate::databricks::transport::Permit;
 use crate::domain::Instant;
+use crate::domain::danger::Danger;
 use crate::domain::fleet::{Object, ObjectId};
+use crate::domain::proof::{Check, Feature, Proof, Verdict};
 use crate::domain::ulid::Ulid;
 use crate::operations::engine::{Effect, Outcome};
 use crate::operations::fixture::{job, planning};
-use crate::operations::journal::{Actor, Certainty, Evidence, Thing};
+use crate::operations::journal::{Actor, Certainty, Event, Evidence, Recorded, Thing};
 use crate::operations::plan::Subject;
 use crate::operations::{Planning, run_now};
 use crate::runtime::clock::tests::TimerClock;
@@ -77,12 +79,36 @@ impl Home {
         self.console_with(number, who, world, operator::fixture::works(), None)
     }
 
+    /// A console that relies on features, and whose ledger cannot be opened for this reason.
+    fn console_of(
+        &self,
+        number: u128,
+        who: &str,
+        world: Arc<Works>,
+        in_use: Vec<(Feature, crate::domain::proof::Subject)>,
+        no_ledger: Option<&str>,
+    ) -> Console {
+        self.console_made(number, who, world, operator::fixture::works(), in_use, no_ledger)
+    }
+
     fn console_with(
         &self,
         number: u128,
         who: &str,
         world: Arc<dyn World>,
         fails: operator::fixture::Fails,
+        no_ledger: Option<&str>,
+    ) -> Console {
+        self.console_made(number, who, world, fails, Vec::new(), no_ledger)
+    }
+
+    fn console_made(
+        &self,
+        number: u128,
+        who: &str,
+        world: Arc<dyn World>,
+        fails: operator::fixture::Fails,
+        in_use: Vec<(Feature, crate::domain::proof::Subject)>,
         no_ledger: Option<&str>,
     ) -> Console {
         let (out, facts) = mpsc::channel(64);
@@ -98,7 +124,8 @@ impl Home {
             actor: Actor(who.to_owned()),
             rows: no_rows(),
         });
-        let shop = Arc::new(Shop::nowhere(Actor(who.to_owned()), Arc::clone(&clock), Box::new(Counted(number << 48))));
+        let shop = Shop::nowhere(Actor(who.to_owned()), Arc::clone(&clock), Box::new(Counted(number << 48)));
+        let shop = Arc::new(shop.relying_on(in_use));
         Console {
             acts: Acts::start(Parts {
                 operator,
@@ -194,6 +221,72 @@ async fn an_order_that_collides_begins_nothing_and_says_what_is_in_the_way() {
     console.acts.give(begin(&second));
     let why = console.failed().await;
     assert!(why.contains(&first.id.to_string()), "{why}");
+    console.acts.stop().await;
+}
+
+/// An operation on production state that nobody has in hand.
+fn left_behind(home: &Home) -> (store::Journal, Plan) {
+    let plan = Plan { tier: Danger::Production, ..plan_of(1) };
+    let mut journal = store::Journal::open(home.folder.path(), Ulid::new(1, 9), "cy").expect("opens");
+    let recorded = |seq: u64, event| Recorded {
+        op_id: plan.id,
+        seq,
+        event_id: Ulid::new(seq, 9),
+        at: plan.made_at,
+        actor: plan.actor.clone(),
+        event,
+    };
+    let planned = recorded(1, Event::Planned { digest: plan.digest().expect("hashable") });
+    let entries = [planned, recorded(2, Event::Approved { how: "P".to_owned() })];
+    journal.begin(&plan, &entries, &[], home.clock.now()).expect("begun");
+    journal.release(plan.id).expect("released");
+    (journal, plan)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_console_resumes_nothing_on_production_state_that_stands_on_what_failed() {
+    let home = Home::new();
+    let (mut journal, plan) = left_behind(&home);
+    let ledger = crate::domain::proof::Subject::ledger("ops.release", "prod", "w");
+    let proof = Proof {
+        check: Check::LedgerTables,
+        subject: ledger.clone(),
+        verdict: Verdict::Failed,
+        finding: "approval takes UPDATE".to_owned(),
+        fix: None,
+        figures: BTreeMap::new(),
+        at: home.clock.now(),
+        fleet_hash: String::new(),
+    };
+    journal.keep_proofs(&[proof]).expect("kept");
+    let works = Arc::new(Works::default());
+    let in_use = vec![(Feature::ProductionActs, ledger)];
+    let mut console = home.console_of(1, "ana", Arc::clone(&works), in_use, None);
+    console.acts.give(Order::Steer { operation: plan.id, steer: Steer::Resume, reason: None });
+    let why = console.failed().await;
+    assert!(why.starts_with("off: acts of tiers 3 and 4") && why.ends_with("approval takes UPDATE"), "{why}");
+    console.acts.stop().await;
+    assert_eq!(*works.acts.lock().expect("unpoisoned"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_cannot_be_opened_is_told_wherever_it_is_needed() {
+    let home = Home::new();
+    let (_, plan) = left_behind(&home);
+    let why = "the fleet has no workspace prod";
+    let mut console = home.console_of(1, "ana", Arc::default(), Vec::new(), Some(why));
+    let standing = console.until(|_| true).await.ledger.clone();
+    assert_eq!((standing.configured, standing.trouble.as_deref()), (true, Some(why)));
+    console.acts.give(Order::Steer { operation: plan.id, steer: Steer::Resume, reason: None });
+    let failed = console.failed().await;
+    assert_eq!(failed, format!("another home may have gone on with it, and {why}"));
+    console.acts.give(Order::ReadRecord { verify: false });
+    loop {
+        if let Fact::RecordRead(read) = console.facts.recv().await.expect("it works").fact {
+            assert_eq!(read.expect_err("there is none"), why);
+            break;
+        }
+    }
     console.acts.stop().await;
 }
 

@@ -10,7 +10,7 @@ use crate::keymap::{Code, Key};
 const NOTCH: i16 = 3;
 
 /// All that the terminal tells, as facts; what means nothing to us is left out.
-pub(super) fn facts() -> impl Stream<Item = std::io::Result<Fact>> {
+pub fn facts() -> impl Stream<Item = std::io::Result<Fact>> {
     EventStream::new().filter_map(async |event| match event {
         Ok(event) => fact(event).map(Ok),
         Err(error) => Some(Err(error)),

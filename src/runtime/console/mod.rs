@@ -18,8 +18,9 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 
 use self::coalesce::coalesce;
+pub use self::input::facts;
 pub use self::signals::Stop;
-pub use self::terminal::{NotATerminal, Screen, require_terminal, restore_on_panic};
+pub use self::terminal::{NotATerminal, Raw, Screen, require_terminal, restore_on_panic};
 use crate::app::act::Order;
 use crate::app::{Effect, Fact, Feed, Message, Model, update};
 use crate::domain::clock::Clock;

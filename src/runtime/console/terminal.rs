@@ -117,6 +117,29 @@ impl Drop for Taken {
     }
 }
 
+/// The terminal while it is read by key without being drawn on: for a question on the command line. A paste is told as one.
+pub struct Raw(());
+
+impl Raw {
+    /// Reads by key from now on, until it is dropped.
+    ///
+    /// # Errors
+    /// When the terminal refuses; then it is as it was.
+    pub fn take() -> io::Result<Self> {
+        enable_raw_mode()?;
+        let raw = Self(());
+        execute!(io::stderr(), EnableBracketedPaste)?;
+        Ok(raw)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = execute!(io::stderr(), DisableBracketedPaste);
+        let _ = disable_raw_mode();
+    }
+}
+
 fn take() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;

@@ -30,8 +30,8 @@ use crate::runtime::connect::Link;
 use crate::runtime::ledger::Warehouse;
 use scratch::Scratch;
 
-/// How long a second warehouse may take to see a change.
-const SECOND_PATIENCE: Duration = Duration::from_secs(30);
+/// The window of a switch (domain.md 3.2), in milliseconds: a change of a view must fit it, and be seen everywhere within it.
+pub const WINDOW_MS: u64 = 30_000;
 
 /// What is to be tried, and on what.
 pub struct Round<'a> {
@@ -47,6 +47,8 @@ pub struct Round<'a> {
     pub write: Option<Ulid>,
     /// A second warehouse of the ledger's workspace, through which changes are looked for.
     pub second: Option<WarehouseId>,
+    /// The window of a switch; see [`WINDOW_MS`].
+    pub window: Duration,
 }
 
 impl Round<'_> {
@@ -152,12 +154,12 @@ impl Round<'_> {
                 Check::TimeTravel => selftest::time_travel(scratch).await,
                 Check::Procedures => selftest::procedures(scratch).await,
                 Check::PinnedRoute => selftest::pinned_route(scratch).await,
-                Check::AlterLatency => views::latency(scratch).await,
+                Check::AlterLatency => views::latency(scratch, self.window).await,
                 Check::SecondWarehouse => match &self.second {
                     None => Finding::undecided("not tried: --second-warehouse names none"),
                     Some(id) => {
                         let second = Warehouse::new(client.clone(), id.clone());
-                        views::lag(scratch, &second, SECOND_PATIENCE).await
+                        views::lag(scratch, &second, self.window).await
                     }
                 },
                 _ => continue,

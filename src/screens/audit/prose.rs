@@ -22,6 +22,8 @@ pub(super) fn of(known: &Known<'_>, shared: &Shared) -> Vec<Prose> {
         Some(plan) => {
             said.push(fact("on", format!("{}  {}", plan.subject.target(), plan.subject.name)));
             said.push(fact("act", format!("{}: {}", plan.kind.words(), plan.sentence())));
+            let tier = plan.tier;
+            said.push(fact("tier", format!("{}: {}, {}", tier.tier(), tier.meaning(), tier.row().audit.words())));
             said.extend(plan.reason.clone().map(|reason| fact("because", reason)));
         }
         None if !known.target().is_empty() => said.push(fact("on", known.target())),

@@ -6,7 +6,7 @@ pub mod view;
 
 pub use state::State;
 
-use crate::app::command::{self, Act, Command, Danger, act, here};
+use crate::app::command::{self, Act, Command, act, here};
 use crate::screens::Spec;
 
 /// What can be done on this screen alone.
@@ -31,9 +31,9 @@ static COMMANDS: [Command; 5] = [
         "Back to one that failed, lags or takes too long.",
         command::Action::Fleet(Action::PreviousProblem),
     ),
-    act("repair", "repair", "Run the failed tasks of the newest run again.", Danger::Costly, Act::Repair),
-    act("start", "run now", "Run the job now, or start the pipeline.", Danger::Costly, Act::Start),
-    act("stop", "cancel", "Cancel the newest run, or stop the pipeline's update.", Danger::Costly, Act::Stop),
+    act("repair", "repair", "Run the failed tasks of the newest run again.", Act::Repair),
+    act("start", "run now", "Run the job now, or start the pipeline.", Act::Start),
+    act("stop", "cancel", "Cancel the newest run, or stop the pipeline's update.", Act::Stop),
 ];
 
 /// The line of the registry.

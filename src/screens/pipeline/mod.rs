@@ -10,7 +10,7 @@ pub mod view;
 pub use flows::Flow;
 pub use state::{Guard, Pane, State};
 
-use crate::app::command::{self, Act, Command, Danger, act, here};
+use crate::app::command::{self, Act, Command, act, here};
 use crate::screens::Spec;
 
 /// What can be done on this screen alone.
@@ -37,15 +37,9 @@ static COMMANDS: [Command; 6] = [
     ),
     here("follow", "follow", "Go to the newest event and stay with the newest.", action(Action::Follow)),
     here("zoom", "zoom", "Show the whole event, or go back to the lists.", action(Action::Zoom)),
-    act("start", "start", "Start an update of the pipeline.", Danger::Costly, Act::Start),
-    act("stop", "stop", "Stop the pipeline's active update.", Danger::Costly, Act::Stop),
-    act(
-        "full-refresh",
-        "full refresh",
-        "Tell why tables are not built anew from here.",
-        Danger::Loss,
-        Act::FullRefresh,
-    ),
+    act("start", "start", "Start an update of the pipeline.", Act::Start),
+    act("stop", "stop", "Stop the pipeline's active update.", Act::Stop),
+    act("full-refresh", "full refresh", "Tell why tables are not built anew from here.", Act::FullRefresh),
 ];
 
 /// The line of the registry.

@@ -10,7 +10,7 @@ pub mod view;
 pub use grid::{Grid, TaskRow};
 pub use state::{Asked, Pane, State, Tab};
 
-use crate::app::command::{self, Act, Command, Danger, act, here};
+use crate::app::command::{self, Act, Command, act, here};
 use crate::app::model::Model;
 use crate::screens::{Screen, Spec};
 
@@ -48,9 +48,9 @@ static COMMANDS: [Command; 12] = [
     here("zoom", "zoom", "Give the text the whole screen, or take it back.", action(Action::Zoom)),
     here("pipeline", "pipeline", "Open the pipeline that the task updates.", action(Action::Pipeline))
         .given(has_pipeline),
-    act("repair", "repair", "Run the failed tasks of this run again.", Danger::Costly, Act::Repair),
-    act("start", "run now", "Run the job now.", Danger::Costly, Act::Start),
-    act("stop", "cancel", "Cancel this run.", Danger::Costly, Act::Stop),
+    act("repair", "repair", "Run the failed tasks of this run again.", Act::Repair),
+    act("start", "run now", "Run the job now.", Act::Start),
+    act("stop", "cancel", "Cancel this run.", Act::Stop),
 ];
 
 fn state(model: &Model) -> Option<&State> {

@@ -165,8 +165,8 @@ impl Kind {
     }
 }
 
-/// The object that the path names. Whoever may not manage it is refused, be it there or not.
-fn target(call: &Call<'_>) -> Result<(&'static Kind, Object), Refusal> {
+/// The object that the path names. Whoever may do less with it than this is refused, be it there or not.
+fn target(call: &Call<'_>, level: Level) -> Result<(&'static Kind, Object), Refusal> {
     let id = call.captured("id");
     let word = match call.captured("type") {
         "" => "warehouses",
@@ -178,7 +178,7 @@ fn target(call: &Call<'_>) -> Result<(&'static Kind, Object), Refusal> {
         .ok_or_else(|| Refusal::invalid(format!("request_object_type is not recognized: {word}")))?;
     let missing = || Refusal::missing(format!("{} {id} does not exist.", kind.object_type));
     let object = (kind.object)(id).ok_or_else(missing)?;
-    access::need(call, &object, Level::Manage, || {
+    access::need(call, &object, level, || {
         format!(
             "{} does not have Manage permissions on {} with ID: {id}. Please contact the owner or an administrator for access.",
             call.principal.user_name, kind.object_type
@@ -188,7 +188,7 @@ fn target(call: &Call<'_>) -> Result<(&'static Kind, Object), Refusal> {
 }
 
 fn levels(call: &mut Call<'_>) -> Answer {
-    let (kind, _) = target(call)?;
+    let (kind, _) = target(call, Level::Manage)?;
     let levels: Vec<Value> = kind
         .levels
         .iter()
@@ -198,13 +198,14 @@ fn levels(call: &mut Call<'_>) -> Answer {
 }
 
 fn get(call: &mut Call<'_>) -> Answer {
-    let (kind, object) = target(call)?;
+    let level = if call.world.breaks().rights_told { Level::View } else { Level::Manage };
+    let (kind, object) = target(call, level)?;
     Ok(Reply::json(&render(call, kind, &object)))
 }
 
 /// Only what was given on the object itself is replaced; what it inherits stays.
 fn replace(call: &mut Call<'_>) -> Answer {
-    let (kind, object) = target(call)?;
+    let (kind, object) = target(call, Level::Manage)?;
     let mut wanted = asked(call, kind)?;
     let owner = |access: &[Access]| access.iter().find(|entry| entry.level == Level::Owner).cloned();
     if kind.owned.is_none() && owner(&wanted).is_none() {
@@ -214,7 +215,7 @@ fn replace(call: &mut Call<'_>) -> Answer {
 }
 
 fn merge(call: &mut Call<'_>) -> Answer {
-    let (kind, object) = target(call)?;
+    let (kind, object) = target(call, Level::Manage)?;
     let asked = asked(call, kind)?;
     let mut access = call.world.access(call.workspace(), &object);
     let new_owner = asked.iter().any(|entry| entry.level == Level::Owner);

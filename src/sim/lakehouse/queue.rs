@@ -234,6 +234,7 @@ impl Lakehouse {
         let open = order.session_id.as_ref().and_then(|id| self.sessions.get(id));
         let mut session = open.map_or_else(|| Session::new(&order.user), |open| open.session.clone());
         place(&mut session, order.catalog.as_deref(), order.schema.as_deref());
+        session.warehouse = Some(order.warehouse_id.clone());
         session
     }
 

@@ -21,4 +21,8 @@ pub struct Breaks {
     pub event_details: bool,
     /// System tables are three days late.
     pub system_tables: bool,
+    /// Other warehouses than the one through which a view was changed go on reading what it was.
+    pub view_lag: bool,
+    /// Whoever sees an object may read who holds what on it, not only whoever manages it.
+    pub rights_told: bool,
 }

@@ -2,13 +2,21 @@
 
 use super::catalog::{Privilege, TableKind};
 use super::ddl::{Act, specified};
-use super::engine::{Engine, set_levels};
+use super::engine::{Engine, Session, set_levels};
 use super::error::{Result, SqlError};
 use super::names::{Securable, TableName, quote};
 use super::parse::{AlterTable, AlterView};
 use std::collections::BTreeMap;
 
 impl Engine {
+    /// A view's text as a session reads it.
+    pub(super) fn view_text<'t>(&'t self, name: &TableName, session: &Session, text: &'t str) -> &'t str {
+        match self.lagging_views.get(name) {
+            Some((through, before)) if *through != session.warehouse => before,
+            _ => text,
+        }
+    }
+
     pub(super) fn alter_view(&mut self, act: &Act<'_>, levels: &[String], action: AlterView) -> Result<()> {
         let name = act.table(levels)?;
         let table = self.catalog().table(&name).map_err(|_| SqlError::table_not_found(&quote(levels)))?;
@@ -31,6 +39,12 @@ impl Engine {
                 self.catalog().require_owner(act.user(), &securable)?;
                 let mut columns = self.view_columns(act, &text, &owner, &[])?;
                 let breaks = self.breaks;
+                if breaks.view_lag
+                    && let TableKind::View { text, .. } = &self.catalog().table(&name)?.kind
+                {
+                    let before = (act.session.warehouse.clone(), text.clone());
+                    self.lagging_views.insert(name.clone(), before);
+                }
                 let view = self.catalog_mut().table_mut(&name)?;
                 let text = if breaks.view_marker { without_comments(&text) } else { text };
                 if breaks.view_comments {

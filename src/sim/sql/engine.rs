@@ -34,6 +34,8 @@ pub struct Session {
     pub schema: String,
     /// Settings made with SET.
     pub settings: BTreeMap<String, String>,
+    /// The warehouse through which the statement came; none where it came through none.
+    pub warehouse: Option<String>,
 }
 
 impl Session {
@@ -45,6 +47,7 @@ impl Session {
             catalog: "main".to_owned(),
             schema: "default".to_owned(),
             settings: BTreeMap::new(),
+            warehouse: None,
         }
     }
 }
@@ -144,6 +147,8 @@ pub struct Engine {
     next_storage: std::cell::Cell<u64>,
     /// What it does otherwise than the platform promises.
     pub(super) breaks: Breaks,
+    /// Views that other warehouses go on reading as they were: through which each was changed, and its text before.
+    pub(super) lagging_views: BTreeMap<TableName, (Option<String>, String)>,
     /// What the last statement named itself.
     pub(crate) last_sources: std::cell::RefCell<BTreeSet<TableName>>,
     /// How much the statement under way has done, in [`WORK_STEP`]s.
@@ -173,6 +178,7 @@ impl Engine {
             event_logs: HashMap::new(),
             next_storage: std::cell::Cell::new(0),
             breaks: Breaks::default(),
+            lagging_views: BTreeMap::new(),
             scratch: std::cell::RefCell::default(),
         })
     }
@@ -180,6 +186,9 @@ impl Engine {
     /// Breaks these promises of the platform from now on, and keeps all others.
     pub fn set_breaks(&mut self, breaks: Breaks) {
         self.breaks = breaks;
+        if !breaks.view_lag {
+            self.lagging_views.clear();
+        }
     }
 
     /// The objects, to read.

@@ -86,6 +86,22 @@ fn two_operations_on_one_object_exclude_each_other() {
     assert_eq!(one.in_hand().expect("read").len(), 1);
 }
 
+/// A newer program has begun something on the same job, in a form that this one does not carry out.
+#[test]
+fn an_operation_of_another_version_excludes_others_on_its_object() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut journal = open(folder.path(), 1, "ana");
+    let (first, second) = (plan_of(1), plan_of(2));
+    journal.begin(&first, &planned(&first), &[], now()).expect("begun");
+    let newer = "UPDATE operations SET plan = replace(plan, '\"version\":1', '\"version\":2')";
+    assert_eq!(journal.connection.execute(newer, []).expect("changed"), 1);
+    assert!(journal.record(first.id, now()).expect("read").expect("there").plan.known().is_none());
+    let in_hand = journal.in_hand().expect("read");
+    assert_eq!(in_hand.iter().map(|known| known.operation).collect::<Vec<_>>(), [first.id]);
+    let refused = journal.begin(&second, &planned(&second), &[], now()).expect_err("excluded");
+    assert!(matches!(refused, Error::Collides { operation, .. } if operation == first.id), "{refused}");
+}
+
 #[test]
 fn a_working_owner_is_named_and_a_hung_or_gone_one_replaced() {
     let folder = tempfile::tempdir().expect("a folder");

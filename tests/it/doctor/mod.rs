@@ -101,6 +101,14 @@ impl Bench {
         });
     }
 
+    /// All requests to prod, oldest first.
+    fn asked(&self) -> Vec<Value> {
+        let url = format!("{}/requests?workspace=prod&limit=20000", self.simulator.admin());
+        let answer: Value =
+            self.world.block_on(async { crate::sim::http().get(url).send().await.unwrap().json().await.unwrap() });
+        answer["requests"].as_array().unwrap().clone()
+    }
+
     fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lakeshift"));
         command.arg("--config").arg(self.config()).args(arguments);

@@ -150,3 +150,55 @@ fn a_lease_that_two_sessions_get_is_found_out() {
         }
     }
 }
+
+/// Through the whole program: the self-test, the record of it, and the command that stands on it.
+#[test]
+fn an_engine_on_which_the_later_writer_wins_turns_leases_off() {
+    let bench = Bench::with_ledger();
+    let conflict = ["--check", "lease-conflict", "--write"];
+    // Long enough that two sessions read before either commits.
+    bench.admin("/statements", &json!({"takes_ms": 400}));
+    let (_, round) = bench.round(&conflict);
+    assert_eq!(verdict(&round, "lease-conflict"), "proven", "{round:#}");
+    assert_eq!(standing(&round, "leases", LEDGER).0, "on");
+
+    bench.admin("/breaks", &json!({"write_conflicts": true}));
+    let (code, round) = bench.round(&conflict);
+    assert_eq!((code, verdict(&round, "lease-conflict")), (8, "failed"), "{round:#}");
+    let finding = found(&round, "lease-conflict", LEDGER)["finding"].as_str().unwrap();
+    assert!(finding.contains("both sessions were told that they have the lease"), "{finding}");
+    for feature in ["leases", "production_acts", "view_switch"] {
+        assert_eq!(standing(&round, feature, LEDGER).0, "off", "{feature}");
+    }
+    bench.admin("/statements", &json!({"takes_ms": 1}));
+    let refused = bench.run(&["ledger", "seal"]);
+    assert_eq!(refused.code, 6, "{}{}", refused.out, refused.err);
+    assert!(refused.err.contains("lease-conflict failed on "), "{}", refused.err);
+}
+
+#[test]
+fn changes_of_views_that_take_longer_than_the_window_turn_the_switch_off() {
+    let bench = Bench::with_ledger();
+    let latency = ["--check", "alter-latency", "--write"];
+    let (_, round) = bench.round(&latency);
+    assert_eq!(verdict(&round, "alter-latency"), "proven", "within half a minute: {round:#}");
+    bench.admin("/statements", &json!({"takes_ms": 150}));
+    let (code, round) = bench.round(&[&latency[..], &["--window-ms", "100"]].concat());
+    assert_eq!((code, verdict(&round, "alter-latency")), (8, "failed"), "{round:#}");
+    assert!(found(&round, "alter-latency", LEDGER)["figures"]["p50_ms"].as_i64().unwrap() >= 150, "{round:#}");
+    assert_eq!(standing(&round, "view_switch", LEDGER).0, "off");
+}
+
+#[test]
+fn a_second_warehouse_that_goes_on_reading_what_was_is_found_out() {
+    let bench = Bench::with_ledger();
+    let warehouses = bench.request("GET", "/api/2.0/sql/warehouses", "operator", None);
+    let second = warehouses["warehouses"][1]["id"].as_str().expect("a second warehouse").to_owned();
+    bench.admin("/breaks", &json!({"view_lag": true}));
+    let wanted = ["--check", "second-warehouse", "--write", "--second-warehouse", &second, "--window-ms", "300"];
+    let (code, round) = bench.round(&wanted);
+    assert_eq!((code, verdict(&round, "second-warehouse")), (8, "failed"), "{round:#}");
+    let check = found(&round, "second-warehouse", LEDGER);
+    assert_eq!(check["finding"], "a second warehouse has not seen a change after 300 ms");
+    assert_eq!(check["fix"], "Wait longer before a switch counts as seen.");
+}

@@ -86,9 +86,47 @@ fn an_operator_without_rights_is_told_what_is_missing() {
     assert_ne!(verdict, "proven", "{finding}");
     let jobs = bench.request("GET", "/api/2.2/jobs/list", "operator", None);
     let job = jobs["jobs"][0]["job_id"].to_string();
-    let act = bench.run(&["run", "start", &job, "--workspace", "prod", "--unlock", "--yes"]);
-    assert_eq!(act.code, 5, "{}{}", act.out, act.err);
+    let start = |job: &str| bench.run(&["run", "start", job, "--workspace", "prod", "--unlock", "--yes"]);
+    let act = start(&job);
+    assert_eq!(act.code, 5, "nobody could tell before: {}{}", act.out, act.err);
     assert!(act.err.contains("403"), "{}", act.err);
+}
+
+#[test]
+fn where_rights_can_be_read_a_missing_one_is_named_before_anything_is_asked() {
+    let bench = Bench::new();
+    bench.admin("/breaks", &json!({"rights_told": true}));
+    let reader = bench.access().tokens["reader"].clone();
+    std::fs::write(bench.folder.path().join("sim.prod.operator.token"), reader).unwrap();
+    let (code, round) = bench.round(&["--workspace", "prod", "--check", "permissions"]);
+    let check = found(&round, "permissions", "prod");
+    assert_eq!((code, check["verdict"].as_str()), (8, Some("failed")), "{check}");
+    assert!(check["finding"].as_str().unwrap().contains("lacks CAN_MANAGE_RUN on job "), "{check}");
+    assert_eq!(standing(&round, "acts", "prod").0, "off");
+
+    let jobs = bench.request("GET", "/api/2.2/jobs/list", "operator", None);
+    let job = jobs["jobs"][0]["job_id"].to_string();
+    let runs = bench.request("GET", &format!("/api/2.2/jobs/runs/list?job_id={job}"), "operator", None);
+    let run = runs["runs"][0]["run_id"].to_string();
+    let pipelines = bench.request("GET", "/api/2.0/pipelines", "operator", None);
+    let pipeline = pipelines["statuses"][0]["pipeline_id"].as_str().unwrap().to_owned();
+    for (act, id, needed) in [
+        (["run", "start"], &job, format!("CAN_MANAGE_RUN on job {job}")),
+        (["run", "cancel"], &run, format!("CAN_MANAGE_RUN on job {job}")),
+        (["run", "repair"], &run, format!("CAN_MANAGE_RUN on job {job}")),
+        (["pipeline", "start"], &pipeline, format!("CAN_RUN on pipeline {pipeline}")),
+        (["pipeline", "stop"], &pipeline, format!("CAN_RUN on pipeline {pipeline}")),
+    ] {
+        for how in ["--yes", "--dry-run"] {
+            let ran = bench.run(&[&act[..], &[id, "--workspace", "prod", "--unlock", how]].concat());
+            assert_eq!(ran.code, 6, "{act:?} {how}: {}{}", ran.out, ran.err);
+            assert!(ran.err.contains(&format!("lacks {needed}")), "{act:?} {how}: {}", ran.err);
+        }
+    }
+    let asked = bench.asked();
+    let acts = asked.iter().filter(|request| request["method"] == "POST").map(|request| request["route"].to_string());
+    let acts: Vec<String> = acts.filter(|route| route.contains("jobs") || route.contains("pipelines")).collect();
+    assert_eq!(acts, Vec::<String>::new(), "nothing was asked for");
 }
 
 #[test]

@@ -71,22 +71,25 @@ fn plan(bench: &Bench, number: u64, pipeline: &str) -> Plan {
 }
 
 impl Bench {
-    /// Plans an operation in a home, without doing anything of it. Gives its id.
+    /// Plans an operation in a home and lets it go ahead, without doing anything of it. Gives its id.
     pub(super) fn begin(&self, home: &str, number: u64, pipeline: &str) -> String {
         let plan = plan(self, number, pipeline);
         let session = Ulid::new(1, u128::from(number));
         let state = self.folder.path().join(home).join(".local/state/lakeshift");
         let mut journal = Journal::open(&state, session, "ana, a test").expect("opens");
-        let planned = Recorded {
+        let recorded = |seq: u64, event| Recorded {
             op_id: plan.id,
-            seq: 1,
-            event_id: Ulid::new(1, u128::from(number)),
+            seq,
+            event_id: Ulid::new(seq, u128::from(number)),
             at: now(),
             actor: plan.actor.clone(),
-            event: Event::Planned { digest: plan.digest().expect("a digest") },
+            event,
         };
-        let rows = outbox_rows()(&plan, &planned, session);
-        journal.begin(&plan, &[planned], &rows, now()).expect("begun");
+        let planned = recorded(1, Event::Planned { digest: plan.digest().expect("a digest") });
+        let taken_by = planned.event_id;
+        let entries = [planned, recorded(2, Event::Approved { how: "a test".to_owned() })];
+        let rows: Vec<_> = entries.iter().flat_map(|entry| outbox_rows()(&plan, entry, taken_by)).collect();
+        journal.begin(&plan, &entries, &rows, now()).expect("begun");
         plan.id.to_string()
     }
 
@@ -139,7 +142,7 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
     let pipeline = bench.idle_pipeline();
     let mut matrix: Vec<(u64, String, &str)> = Vec::new();
     let operation = bench.begin("ana", 0, &pipeline);
-    let all = points(&bench, "ana", &["operations", "resume", &operation, "--yes"]);
+    let all = points(&bench, "ana", &["operations", "resume", &operation]);
     bench.clear(&pipeline);
     // Questions to the ledger are many and alike: of those between two writes or acts each kind is gone through once.
     let mut between = BTreeSet::new();
@@ -156,7 +159,7 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
         let operation = bench.begin(&ana, point, &pipeline);
         let before = bench.updates_of(&pipeline).len();
         let effects = |bench: &Bench| bench.updates_of(&pipeline).len() - before;
-        let resume = ["operations", "resume", &operation, "--yes"];
+        let resume = ["operations", "resume", &operation];
         if let Stood::Ended(code) = stand(&bench, &ana, &format!("{nth}@{place}"), &resume) {
             let is_question = place.contains("/sql/statements") || is_timed(&place);
             assert!(code == Some(0) && is_question, "{place} was not met again: {code:?}");
@@ -167,18 +170,18 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
         // Nobody has done what the ledger was never told of.
         assert!(told.contains("intended") || effects(&bench) == 0, "{point} {place}: {told:?}");
         bench.outlast();
-        let resume = ["operations", "resume", &operation, "--yes", "--reason", REASON];
+        let resume = ["operations", "resume", &operation, "--reason", REASON];
         let gone_on = bench.as_bob(&bob, &resume);
         let by = if told.contains("planned") {
             let is_over = told.contains("completed");
             assert_eq!(gone_on.code, if is_over { 2 } else { 0 }, "{point} {place}\n{}\n{}", gone_on.out, gone_on.err);
-            let again = bench.run(&ana, &["operations", "resume", &operation, "--yes"]);
+            let again = bench.run(&ana, &["operations", "resume", &operation]);
             assert_eq!(again.code, 2, "{point} {place}: it is over\n{}\n{}", again.out, again.err);
             if is_over { "nobody: it was over" } else { "another home" }
         } else {
             assert_eq!(gone_on.code, 2, "{point} {place}: the ledger does not know it\n{}", gone_on.err);
             assert_eq!(effects(&bench), 0, "{point} {place}");
-            let own = bench.run(&ana, &["operations", "resume", &operation, "--yes"]);
+            let own = bench.run(&ana, &["operations", "resume", &operation]);
             assert_eq!(own.code, 0, "{point} {place}\n{}\n{}", own.out, own.err);
             "its own home"
         };
@@ -189,7 +192,7 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
         bench.clear(&pipeline);
     }
     let operation = bench.begin("ana", 9_000, &pipeline);
-    let whole = bench.run("ana", &["operations", "resume", &operation, "--yes"]);
+    let whole = bench.run("ana", &["operations", "resume", &operation]);
     assert_eq!(whole.code, 0, "without a crash it ends well: {}", whole.err);
     let status = bench.json("ana", &["ledger", "status"], 0);
     assert!(status["seals"].as_u64() > Some(0) && status["unsealed"].is_null(), "and its end is sealed: {status}");
@@ -198,7 +201,7 @@ fn another_home_goes_on_wherever_the_first_one_is_killed() {
     }
     let act = format!("POST /api/2.0/pipelines/{pipeline}/updates");
     for place in
-        ["writing approved", "writing intended", "writing confirmed", "writing verified", "writing completed", &act]
+        ["writing taken_up", "writing intended", "writing confirmed", "writing verified", "writing completed", &act]
     {
         for side in ["before", "after"] {
             let wanted = format!("{side} {place}");
@@ -218,14 +221,14 @@ fn while_its_owner_lives_another_home_is_refused_by_name() {
     // It stands still with its order in the ledger, alive as far as anybody can tell.
     let ana = "ana".to_owned();
     let operation = bench.begin(&ana, 1, &pipeline);
-    let mut command = bench.command(&ana, &["operations", "resume", &operation, "--yes"]);
+    let mut command = bench.command(&ana, &["operations", "resume", &operation]);
     let point = format!("1@before POST /api/2.0/pipelines/{pipeline}/updates");
     command.env("LAKESHIFT_TEST_CRASH_POINT", point).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("starts");
     let mut line = String::new();
     BufReader::new(child.stderr.take().expect("piped")).read_line(&mut line).expect("a line");
     assert!(line.starts_with("crash point") && bench.in_ledger(&operation).contains("intended"), "{line}");
-    let resume = ["operations", "resume", &operation, "--yes"];
+    let resume = ["operations", "resume", &operation];
 
     let listed = bench.json("bob", &["operations", "list", "--ledger"], 0);
     let known =

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakeshift::databricks::Client;
+use lakeshift::domain::authority::Verdict;
 use lakeshift::domain::clock::Clock;
 use lakeshift::domain::ids::{JobId, RunId};
 use lakeshift::domain::ulid::Ulid;
 use lakeshift::domain::workspace::Environment;
+use lakeshift::operations::needs::Rights;
 use lakeshift::operations::plan::{OperationId, Plan};
 use lakeshift::operations::planning::{Access, Planning, token};
 use lakeshift::operations::step::Step;
@@ -44,6 +46,11 @@ pub(super) async fn plan(stage: &Arc<Stage>, home: &Home, bug: Bug) -> Plan {
         product: None,
         access: Access::Open,
         has_ledger: stage.ledger.is_some(),
+        rights: Rights {
+            who: "ana@example.com".to_owned(),
+            needed: "nothing".to_owned(),
+            verdict: Verdict::Unknown { why: "not asked".to_owned() },
+        },
         in_hand: &[],
         off: Vec::new(),
         late_bound_s: LATE_BOUND_S,

@@ -255,7 +255,7 @@ impl Binder<'_> {
         }
         let table = catalog.table(&name).map_err(|_| at(ident, SqlError::table_not_found(&quote(parts))))?;
         catalog.require_select(&principal, &name)?;
-        if let Some(plan) = self.view(&table.kind, &table.facts.owner) {
+        if let Some(plan) = self.view(&name, &table.kind, &table.facts.owner) {
             if as_of.is_some() {
                 return Err(no_time_travel(&name));
             }

@@ -151,9 +151,12 @@ impl<'e> Binder<'e> {
     }
 
     /// Binds a view by its kind; none for what is no view.
-    fn view(&self, kind: &TableKind, owner: &str) -> Option<Result<Plan>> {
+    fn view(&self, name: &TableName, kind: &TableKind, owner: &str) -> Option<Result<Plan>> {
         match kind {
-            TableKind::View { text, catalog, schema } => Some(self.as_owner(text, owner, catalog, schema)),
+            TableKind::View { text, catalog, schema } => {
+                let text = self.engine.view_text(name, self.session, text);
+                Some(self.as_owner(text, owner, catalog, schema))
+            }
             _ => None,
         }
     }
