@@ -34,7 +34,7 @@ use crate::runtime::doctor::in_use;
 use crate::runtime::entropy::{Ids, SystemIds};
 use crate::runtime::ledger::{NoLedger, Warehouse, open as open_ledger, outbox_rows};
 use crate::runtime::operator::{self, CrashingJournal, Happened, Operator, Parts, Workspaces, World, no_rows};
-use crate::store;
+use crate::{store, telemetry};
 
 /// What every act is told.
 #[derive(Args, Clone, Debug, Default)]
@@ -62,6 +62,8 @@ type DeskJournal = CrashingJournal<store::Journal>;
 /// The operator and what it leans on.
 pub(super) struct Desk {
     pub(super) config: Config,
+    /// Open as long as something is done.
+    _log: Option<telemetry::Log>,
     pub(super) links: Vec<Link>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) operator: Operator<DeskJournal>,
@@ -117,7 +119,7 @@ impl Desk {
             // Without a ledger there is nobody to tell.
             rows: if config.fleet.ledger.is_some() { outbox_rows(session) } else { no_rows() },
         });
-        Ok(Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) })
+        Ok(Self { _log: super::log(&config), config, links, clock, operator, courier, no_ledger, actor: Actor(actor) })
     }
 
     pub(super) fn journal(&self) -> &store::Journal {

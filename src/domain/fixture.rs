@@ -215,6 +215,8 @@ pub(crate) fn request(seconds_ago: i64, route: &str, status: Option<u16>) -> Req
         lane: Lane::Poll,
         method: "GET".to_owned(),
         route: route.to_owned(),
+        path: route.to_owned(),
+        is_whole: true,
         query: "limit=25&active_only=true".to_owned(),
         status,
         attempt: 1,
