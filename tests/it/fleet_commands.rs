@@ -280,21 +280,17 @@ fn every_look_at_pipelines_tells_every_backlog_however_late_the_logs_answer() {
 fn event_logs_that_cannot_be_read_are_no_good_news() {
     let bench = Bench::after_the_incident();
     bench.plant("500", "/api/2.0/pipelines/{pipeline_id}/events");
-    for home in ["one", "two"] {
-        let status = bench.run(home, &["status", "--deep"]);
-        assert_eq!(status.code, 5, "{}", status.out);
-        assert!(status.err.contains("the lag of") && status.err.contains("could not be read"), "{}", status.err);
-        assert!(status.line("PROD").contains("lags unread"), "{}", status.out);
-        assert!(status.out.contains("unread: the lag of"), "{}", status.out);
-        let ran = bench.run(home, &["status", "--deep", "--all", "--output", "json"]);
-        let document = ran.document();
-        assert!(document["unread"]["lags"].as_u64().is_some_and(|lags| lags > 0), "{document}");
-        let streams = items(&document, "objects").iter().filter(|object| object["lag_failure"].is_string());
-        assert!(streams.count() > 0, "{document}");
-        let pipelines = bench.run(home, &["pipelines", "--deep"]);
-        assert_eq!(pipelines.code, 5);
-        assert!(pipelines.out.contains("unread"), "{}", pipelines.out);
-    }
+    let status = bench.run("one", &["status"]);
+    assert_eq!(status.code, 5, "{}", status.out);
+    assert!(status.err.contains("the lag of") && status.err.contains("could not be read"), "{}", status.err);
+    assert!(status.line("PROD").contains("lags unread"), "{}", status.out);
+    assert!(status.out.contains("unread: the lag of"), "{}", status.out);
+    let document = bench.run("one", &["status", "--all", "--output", "json"]).document();
+    assert!(document["unread"]["lags"].as_u64().is_some_and(|lags| lags > 0), "{document}");
+    assert!(items(&document, "objects").iter().any(|object| object["lag_failure"].is_string()), "{document}");
+    let pipelines = bench.run("one", &["pipelines"]);
+    assert_eq!(pipelines.code, 5);
+    assert!(pipelines.out.contains("unread"), "{}", pipelines.out);
 }
 
 #[test]
