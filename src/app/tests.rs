@@ -211,7 +211,7 @@ fn the_palette_finds_objects_and_acts() {
 
 #[test]
 fn the_palette_finds_a_pipeline_that_is_part_of_a_jobs_row() {
-    use crate::domain::fixture::{job, pipeline, snapshot, watch};
+    use crate::domain::fixture::{job, pipeline, snapshot, stream, watch};
     use crate::domain::job::TaskSpec;
     use crate::domain::pipeline::PipelineState;
     use crate::domain::snapshot::PipelineWatch;
@@ -227,7 +227,7 @@ fn the_palette_finds_a_pipeline_that_is_part_of_a_jobs_row() {
         name: "fraud_features".to_owned(),
         ..pipeline("p77", PipelineState::Idle, false)
     };
-    let features = PipelineWatch { pipeline: std::sync::Arc::new(features), flows: Vec::new(), lag: Vec::new() };
+    let features = PipelineWatch { pipeline: std::sync::Arc::new(features), ..stream(&[]) };
     let mut console = Console::new(120, 40);
     console.observe(snapshot(vec![watch(refresh, Vec::new())], vec![features]));
     assert_eq!(console.model.shared.fleet.rows().count(), 1);
@@ -306,7 +306,7 @@ fn nothing_is_drawn_for_what_nobody_sees() {
 fn an_answer_to_a_question_that_is_no_longer_asked_is_thrown_away() {
     let mut console = Console::with_fleet(120, 40);
     let watch = fleet().remove(2).pipelines.value.expect("pipelines")[0].clone();
-    let detail = PipelineDetail { watch, updates: Vec::new(), events: Vec::new() };
+    let detail = PipelineDetail { watch, updates: Vec::new(), events: Vec::new(), interval_s: 10 };
     let before = console.model.revision();
     let effects = console.happens(Fact::Observed {
         feed: Feed::Pipeline("prod".into(), "p1".into()),

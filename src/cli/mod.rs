@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, ValueEnum};
 
@@ -44,6 +45,8 @@ use crate::config::layers::Flags;
 use crate::config::origin::ConfigError;
 use crate::config::paths::Paths;
 use crate::config::{Config, LoadOptions, environment};
+use crate::runtime::clock::SystemClock;
+use crate::telemetry;
 
 /// What every subcommand works with.
 pub struct Context<'a> {
@@ -79,6 +82,17 @@ impl Context<'_> {
             paths,
         })
     }
+}
+
+/// Starts the log file for a subcommand that goes on for a while or acts. Without one it works all the same, and says so.
+fn log(config: &Config) -> Option<telemetry::Log> {
+    let started = telemetry::start(&config.paths.state_dir.join("logs"), &config.personal.log, Arc::new(SystemClock));
+    started
+        .inspect_err(|error| {
+            // When even standard error is closed, there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "lakeshift: goes on without a log: {error}");
+        })
+        .ok()
 }
 
 /// Runs the program with the process's own arguments and streams, and gives its exit code.

@@ -41,7 +41,7 @@ use crate::runtime::ledger::{NoLedger, Warehouse, in_background, open as open_le
 use crate::runtime::operator::{
     self, CrashingJournal, Happened, Journal as _, Operator, Parts, Workspaces, World, no_rows,
 };
-use crate::store;
+use crate::{store, telemetry};
 
 /// What every act is told.
 #[derive(Args, Clone, Debug, Default)]
@@ -69,6 +69,8 @@ type DeskJournal = CrashingJournal;
 /// The operator and what it leans on.
 pub(super) struct Desk {
     pub(super) config: Config,
+    /// Open as long as something is done.
+    _log: Option<telemetry::Log>,
     pub(super) links: Vec<Link>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) operator: Operator<DeskJournal>,
@@ -148,7 +150,8 @@ impl Desk {
             // Without a ledger there is nobody to tell.
             rows: if config.fleet.ledger.is_some() { outbox_rows() } else { no_rows() },
         });
-        let mut desk = Self { config, links, clock, operator, courier, no_ledger, actor: Actor(actor) };
+        let (_log, actor) = (super::log(&config), Actor(actor));
+        let mut desk = Self { _log, config, links, clock, operator, courier, no_ledger, actor };
         // What sealing stands on must not have failed.
         let may_seal = desk.off().iter().all(|off| off.feature != Feature::Leases);
         if let Some(ledger) = desk.courier.ledger().filter(|_| may_seal).map(in_background) {

@@ -8,11 +8,12 @@ use super::Context;
 use super::doctor;
 use super::failure::Failure;
 use super::output::{Document, Format};
+use super::status::lag_cell;
 use super::sweep::{
     ShownWorkspace, SweepFlags, Swept, ago, chosen, environment_cell, instant, status_cell, status_word, sweep,
 };
 use super::table::{Align, Cell, Table};
-use crate::domain::inventory::{Classification, ObjectFacts, ObjectKind};
+use crate::domain::fleet::{self, FleetRow, Source};
 use crate::domain::proof::Feature;
 use crate::domain::snapshot::{FlowWatch, PipelineWatch, WorkspaceSnapshot};
 use crate::domain::status::Status;
@@ -59,7 +60,7 @@ pub struct ShownPipeline {
     tier: Option<u8>,
     /// Who answers for it.
     owner: Option<String>,
-    /// Where it stands: `running`, `ok`, `failed`, ...
+    /// Where it stands: `running`, `lagging`, `ok`, `failed`, ...
     status: String,
     /// Whether the platform calls it healthy.
     healthy: bool,
@@ -67,6 +68,12 @@ pub struct ShownPipeline {
     continuous: Option<bool>,
     /// Its newest update.
     update: Option<ShownUpdate>,
+    /// How far the flow that is furthest behind is behind, in seconds; what was read last, if it cannot be read now.
+    lag_s: Option<u64>,
+    /// When the lag of a running stream was read (local time).
+    lag_read_at: Option<String>,
+    /// Why the lag of a running stream cannot be read now, if it cannot.
+    lag_failure: Option<String>,
     /// Its flows, where its events were read.
     flows: Vec<ShownFlow>,
 }
@@ -123,38 +130,20 @@ impl From<&FlowWatch> for ShownFlow {
 struct Found<'a> {
     watch: &'a PipelineWatch,
     snapshot: &'a WorkspaceSnapshot,
-    facts: Classification,
+    row: FleetRow,
 }
 
 impl Found<'_> {
-    fn status(&self) -> Status {
-        let pipeline = &self.watch.pipeline;
-        Status::of_pipeline(&pipeline.state, pipeline.updates.first().map(|update| &update.state))
-    }
-
-    /// The flow that is furthest behind; backlogs of chained flows are never added.
-    fn worst(&self) -> Option<&FlowWatch> {
-        let behind = |flow: &FlowWatch| {
-            let backlog = flow.backlog;
-            (backlog.seconds.unwrap_or_default(), backlog.records.unwrap_or_default())
-        };
-        let (of, against) = (behind, behind);
-        self.watch.flows.iter().max_by(|a, b| {
-            let (a, b) = (of(a), against(b));
-            a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
-        })
-    }
-
     fn shown(&self) -> ShownPipeline {
         let pipeline = &self.watch.pipeline;
         ShownPipeline {
             workspace: self.snapshot.workspace.name.to_string(),
             environment: self.snapshot.workspace.environment.to_string(),
             pipeline_id: pipeline.id.to_string(),
-            name: self.facts.display_name.clone(),
-            tier: self.facts.tier,
-            owner: self.facts.owner.clone(),
-            status: status_word(self.status()),
+            name: self.row.name.clone(),
+            tier: self.row.tier,
+            owner: self.row.owner.clone(),
+            status: status_word(self.row.status),
             healthy: pipeline.healthy,
             continuous: pipeline.continuous,
             update: pipeline.updates.first().map(|update| ShownUpdate {
@@ -162,6 +151,9 @@ impl Found<'_> {
                 status: status_word(Status::from(&update.state)),
                 created_at: update.created_at.map(instant),
             }),
+            lag_s: self.row.lag_s(),
+            lag_read_at: self.row.lag_read_at().map(instant),
+            lag_failure: self.row.lag_failure().map(|failure| failure.message.clone()),
             flows: self.watch.flows.iter().map(ShownFlow::from).collect(),
         }
     }
@@ -172,7 +164,7 @@ pub(super) fn run(flags: &PipelinesFlags, context: &mut Context<'_>) -> Result<(
     let swept = sweep(context, &flags.sweep)?;
     let mut found: Vec<Found<'_>> =
         swept.snapshots.iter().flat_map(|snapshot| of_workspace(snapshot, &swept)).collect();
-    found.retain(|found| !flags.failed || found.status().is_failure() || !found.watch.pipeline.healthy);
+    found.retain(|found| !flags.failed || found.row.status.is_failure() || !found.watch.pipeline.healthy);
     print(&found, &swept, context)?;
     if context.output.format == Format::Text {
         for off in doctor::off_here(Feature::FlowFigures, &chosen(context, &flags.sweep.workspace)?) {
@@ -183,14 +175,10 @@ pub(super) fn run(flags: &PipelinesFlags, context: &mut Context<'_>) -> Result<(
 }
 
 fn of_workspace<'a>(snapshot: &'a WorkspaceSnapshot, swept: &Swept) -> Vec<Found<'a>> {
-    let found = |watch: &'a PipelineWatch| {
-        let pipeline = &watch.pipeline;
-        let (id, name) = (pipeline.id.as_str(), pipeline.name.as_str());
-        let facts = ObjectFacts { kind: ObjectKind::Pipeline, id, name, tags: &pipeline.tags };
-        Found { watch, snapshot, facts: swept.inventory.classify(&snapshot.workspace, facts) }
-    };
-    let mut all: Vec<Found<'a>> = snapshot.pipelines.value.iter().flat_map(|list| list.iter()).map(found).collect();
-    all.sort_by(|a, b| a.facts.display_name.cmp(&b.facts.display_name));
+    let watches = snapshot.pipelines.value.iter().flat_map(|list| list.iter());
+    let rows = fleet::pipelines(snapshot, &swept.inventory, swept.now);
+    let mut all: Vec<Found<'a>> = watches.zip(rows).map(|(watch, row)| Found { watch, snapshot, row }).collect();
+    all.sort_by(|a, b| a.row.name.cmp(&b.row.name));
     all
 }
 
@@ -220,17 +208,21 @@ fn print(found: &[Found<'_>], swept: &Swept, context: &mut Context<'_>) -> Resul
             ]);
             for found in found {
                 let pipeline = &found.watch.pipeline;
-                let backlog = found.worst().map(|flow| flow.backlog).unwrap_or_default();
+                let row = &found.row;
+                let records = match &row.source {
+                    Source::Pipeline { worst: Some(flow), .. } => flow.backlog.records,
+                    _ => None,
+                };
                 let created_at = pipeline.updates.first().and_then(|update| update.created_at);
                 table.row([
                     environment_cell(found.snapshot.workspace.environment),
-                    Cell::from(&found.facts.display_name),
-                    Cell::from(found.facts.tier.map(|tier| tier.to_string()).unwrap_or_default()),
-                    status_cell(found.status()),
+                    Cell::from(&row.name),
+                    Cell::from(row.tier.map(|tier| tier.to_string()).unwrap_or_default()),
+                    status_cell(row.status),
                     Cell::from(ago(created_at, found.snapshot.world_now(swept.now))),
-                    Cell::from(backlog.seconds.map(|s| format!("{s:.0} s")).unwrap_or_default()),
-                    Cell::from(backlog.records.map(text::thousands).unwrap_or_default()),
-                    Cell::from(found.facts.owner.as_deref().unwrap_or_default()),
+                    lag_cell(row, swept.now),
+                    Cell::from(records.map(text::thousands).unwrap_or_default()),
+                    Cell::from(row.owner.as_deref().unwrap_or_default()),
                     Cell::from(pipeline.id.as_str()),
                 ]);
             }

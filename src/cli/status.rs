@@ -8,7 +8,8 @@ use super::Context;
 use super::failure::Failure;
 use super::output::{Document, Format};
 use super::sweep::{
-    ShownWorkspace, SweepFlags, Swept, Unread, ago, environment_cell, instant, status_paint, status_word, sweep, took,
+    ShownWorkspace, SweepFlags, Swept, Unread, ago, counted, environment_cell, instant, status_paint, status_word,
+    sweep, took,
 };
 use super::table::{Align, Cell, Paint, Table};
 use crate::domain::Instant;
@@ -105,8 +106,12 @@ pub struct ShownObject {
     took_ms: Option<u64>,
     /// The median of the runs before, in milliseconds; none if too few are known.
     usual_ms: Option<u64>,
-    /// How far behind a stream is, in seconds.
+    /// How far behind a stream is, in seconds; what was read last, if it cannot be read now.
     lag_s: Option<u64>,
+    /// When a running stream's lag was read (local time); none of others, and where it never was.
+    lag_read_at: Option<String>,
+    /// Why a running stream's lag cannot be read now, if it cannot: it may be behind without our knowing.
+    lag_failure: Option<String>,
     /// Why the newest run failed, if it did and its output could be read.
     failure: Option<ShownFailure>,
 }
@@ -172,7 +177,7 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
             unless_unread(problems(counts.failing)),
             unless_unread(problems(counts.lagging)),
             unless_unread(Cell::from(counts.running.to_string())),
-            data(snapshot, swept.now),
+            data(snapshot, counts.unreadable, swept.now),
         ]);
     }
     table.print(out, color)?;
@@ -187,7 +192,7 @@ fn print(swept: &Swept, all: bool, context: &mut Context<'_>) -> Result<(), Fail
         };
         writeln!(out, "{words}")?;
     } else {
-        objects(&rows).print(out, color)?;
+        objects(&rows, swept.now).print(out, color)?;
     }
     swept.note_unread(true, true, out)
 }
@@ -206,7 +211,7 @@ fn problems(number: usize) -> Cell {
     Cell::painted(number.to_string(), if number > 0 { Paint::Bad } else { Paint::Plain })
 }
 
-fn data(snapshot: &WorkspaceSnapshot, now: Instant) -> Cell {
+fn data(snapshot: &WorkspaceSnapshot, unreadable: usize, now: Instant) -> Cell {
     let words = |freshness: Freshness| match freshness {
         Freshness::Loading => ("nothing read".to_owned(), Paint::Bad),
         Freshness::Fresh { .. } => ("fresh".to_owned(), Paint::Good),
@@ -219,10 +224,26 @@ fn data(snapshot: &WorkspaceSnapshot, now: Instant) -> Cell {
     let (jobs, pipelines) = (snapshot.jobs.freshness(now), snapshot.pipelines.freshness(now));
     let worse = if matches!(jobs, Freshness::Fresh { .. }) { pipelines } else { jobs };
     let (text, paint) = words(worse);
-    Cell::painted(text, paint)
+    match unreadable {
+        0 => Cell::painted(text, paint),
+        _ => Cell::painted(format!("{text}, {} unread", counted(unreadable, "lag")), Paint::Bad),
+    }
 }
 
-fn objects(rows: &[Dated]) -> Table {
+/// How far behind a stream is; if that is not of now, how old it is.
+pub(super) fn lag_cell(row: &FleetRow, now: Instant) -> Cell {
+    let lag = row.lag_s().map(units::lag).unwrap_or_default();
+    let age_s = match row.lag_freshness(now) {
+        None | Some(Freshness::Fresh { .. }) => return Cell::from(lag),
+        Some(Freshness::Loading | Freshness::Failed { age_s: None, .. }) => None,
+        Some(Freshness::Stale { age_s } | Freshness::Failed { age_s: Some(age_s), .. }) => Some(age_s),
+    };
+    let old = age_s.map(|age_s| format!("{} old", units::age(age_s)));
+    let words = [Some(lag).filter(|lag| !lag.is_empty()), Some(old.unwrap_or_else(|| "unread".to_owned()))];
+    Cell::painted(words.into_iter().flatten().collect::<Vec<_>>().join(", "), Paint::Warning)
+}
+
+fn objects(rows: &[Dated], swept_at: Instant) -> Table {
     let mut table = Table::new(&[
         ("ENV", Align::Left),
         ("NAME", Align::Left),
@@ -247,7 +268,7 @@ fn objects(rows: &[Dated]) -> Table {
             Cell::from(ago(row.since, *now)),
             Cell::from(took(row.took_ms(*now))),
             Cell::from(took(row.timing.usual_ms)),
-            Cell::from(row.lag_s().map(units::lag).unwrap_or_default()),
+            lag_cell(row, swept_at),
             Cell::from(row.owner.as_deref().unwrap_or_default()),
             Cell::from(failure.map(|failure| failure.run_id.to_string()).unwrap_or_default()),
             Cell::from(units::cut_end(&why.unwrap_or_default(), WHY_COLUMNS, "...")),
@@ -296,6 +317,8 @@ impl ShownObject {
             took_ms: row.took_ms(now),
             usual_ms: row.timing.usual_ms,
             lag_s: row.lag_s(),
+            lag_read_at: row.lag_read_at().map(instant),
+            lag_failure: row.lag_failure().map(|failure| failure.message.clone()),
             failure: row.failure(),
         }
     }

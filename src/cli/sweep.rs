@@ -1,5 +1,6 @@
 //! What `status`, `runs` and `pipelines` have in common: one complete look at the workspaces, and how to tell of it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -16,8 +17,9 @@ use crate::config::layers::Flags;
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
 use crate::domain::inventory::Inventory;
-use crate::domain::snapshot::{FailureKind, Section, WorkspaceSnapshot};
+use crate::domain::snapshot::{FailureKind, PipelineWatch, Section, WorkspaceSnapshot};
 use crate::domain::status::{Status, Tone};
+use crate::domain::text::line;
 use crate::domain::workspace::Environment;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::session::{Session, executor};
@@ -29,7 +31,7 @@ pub struct SweepFlags {
     /// Only this workspace; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub workspace: Vec<String>,
-    /// Read each job's older runs and each pipeline's settings too, a request apiece, if the cache lacks them.
+    /// Read each job's older runs, if the cache lacks them, and each pipeline's settings as they are now, a request apiece.
     #[arg(long)]
     pub deep: bool,
 }
@@ -53,19 +55,21 @@ pub struct Unread {
     pub jobs: usize,
     /// Pipelines whose settings were not read, so that neither tier nor owner nor backlog is known.
     pub pipelines: usize,
+    /// Running streams whose lag could not be read, so that they may be behind.
+    pub lags: usize,
 }
 
 impl Unread {
     /// What of a snapshot was never read.
     fn of(snapshot: &WorkspaceSnapshot) -> Self {
         let jobs = snapshot.jobs.value.iter().flat_map(|jobs| jobs.iter());
-        let pipelines = snapshot.pipelines.value.iter().flat_map(|pipelines| pipelines.iter());
         Self {
             // A job whose schedule is paused stands where it stands whatever ran before.
             jobs: jobs
                 .filter(|watch| !watch.history_read && watch.runs.is_empty() && !watch.job.cadence.is_paused())
                 .count(),
-            pipelines: pipelines.filter(|watch| watch.pipeline.continuous.is_none()).count(),
+            pipelines: watches(snapshot).filter(|watch| watch.pipeline.continuous.is_none()).count(),
+            lags: watches(snapshot).filter(|watch| watch.is_lag_unread()).count(),
         }
     }
 }
@@ -162,12 +166,13 @@ impl Swept {
         self.snapshots.iter().map(Unread::of).fold(Unread::default(), |all, next| Unread {
             jobs: all.jobs + next.jobs,
             pipelines: all.pipelines + next.pipelines,
+            lags: all.lags + next.lags,
         })
     }
 
     /// Tells a person what was never read, if anything: silence would pass for good news.
     pub(super) fn note_unread(&self, of_jobs: bool, of_pipelines: bool, out: &mut dyn Write) -> Result<(), Failure> {
-        let Unread { jobs, pipelines } = self.unread();
+        let Unread { jobs, pipelines, lags } = self.unread();
         let (jobs, pipelines) = (jobs * usize::from(of_jobs), pipelines * usize::from(of_pipelines));
         let jobs = (jobs > 0).then(|| format!("no run of {} is known", counted(jobs, "job")));
         let pipelines =
@@ -176,18 +181,46 @@ impl Swept {
         if !parts.is_empty() {
             writeln!(out, "\nnot looked at: {}; --deep reads them, a request apiece", parts.join(", "))?;
         }
+        if of_pipelines && lags > 0 {
+            let streams = counted(lags, "running stream");
+            writeln!(out, "\nunread: the lag of {streams}, since the event log could not be read; they may be behind")?;
+            for (brief, names) in self.unread_lags() {
+                writeln!(out, "  {brief}: {}", names.join(", "))?;
+            }
+        }
         Ok(())
     }
 
-    /// An error if a listing that was needed could not be read. What could be read has been printed by then.
+    /// The running streams whose lag could not be read, by the reason.
+    fn unread_lags(&self) -> BTreeMap<String, Vec<String>> {
+        let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for watch in self.snapshots.iter().flat_map(watches).filter(|watch| watch.is_lag_unread()) {
+            let brief = watch.events.failure.as_ref().map_or("not asked for", |failure| failure.brief.as_str());
+            reasons.entry(line(brief)).or_default().push(line(&watch.pipeline.name));
+        }
+        reasons
+    }
+
+    /// An error if what was needed could not be read: a listing, or the event log of a stream. A log that is closed to us is
+    /// told and counted, and no error: it is its owner's until somebody grants it, and every look would fail for it.
+    /// What could be read has been printed by then.
     pub(super) fn verdict(&self, jobs: bool, pipelines: bool) -> Result<(), Failure> {
         let mut kind = None;
         let mut lines = Vec::new();
         for snapshot in &self.snapshots {
             let of_jobs = snapshot.jobs.failure.as_ref().filter(|_| jobs);
             let of_pipelines = snapshot.pipelines.failure.as_ref().filter(|_| pipelines);
-            let Some(failure) = of_jobs.or(of_pipelines) else { continue };
-            lines.push(format!("{} could not be read: {}", snapshot.workspace.name, failure.message));
+            let (what, failure) = match of_jobs.or(of_pipelines) {
+                Some(failure) => (String::new(), failure),
+                None => {
+                    let of_lags = watches(snapshot).filter(|watch| pipelines && watch.pipeline.is_streaming());
+                    let failed = of_lags.filter_map(|watch| watch.events.failure.as_ref());
+                    let mut failed = failed.filter(|failure| failure.kind != FailureKind::Denied);
+                    let Some(first) = failed.next() else { continue };
+                    (format!(": the lag of {}", counted(1 + failed.count(), "stream")), first)
+                }
+            };
+            lines.push(format!("{}{what} could not be read: {}", snapshot.workspace.name, failure.message));
             kind = kind.max(Some(kind_of(failure.kind)));
         }
         match kind {
@@ -198,7 +231,12 @@ impl Swept {
     }
 }
 
-fn counted(number: usize, what: &str) -> String {
+fn watches(snapshot: &WorkspaceSnapshot) -> impl Iterator<Item = &PipelineWatch> {
+    snapshot.pipelines.value.iter().flat_map(|pipelines| pipelines.iter())
+}
+
+/// A number of things, in words.
+pub(super) fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -206,7 +244,7 @@ fn kind_of(failure: FailureKind) -> Kind {
     match failure {
         FailureKind::Config => Kind::Config,
         FailureKind::Auth => Kind::Auth,
-        FailureKind::Remote => Kind::Remote,
+        FailureKind::Denied | FailureKind::Remote => Kind::Remote,
     }
 }
 

@@ -114,6 +114,7 @@ pub(super) fn run(flags: &WatchFlags, context: &mut Context<'_>) -> Result<(), F
             .hint("Use --output ndjson: a document a line."));
     }
     let config = chosen(context, &flags.workspace)?;
+    let _log = super::log(&config);
     let session = Session { config: &config, environment: context.environment, record: None, seed: seed() };
     let inventory = config.inventory();
     let mut told: BTreeMap<WorkspaceName, Told> = BTreeMap::new();

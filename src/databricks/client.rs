@@ -66,7 +66,6 @@ struct Shared {
     authenticator: Authenticator,
     budget: Arc<Budget>,
     retry: RetryPolicy,
-    user_agent: HeaderValue,
     requests: AtomicU64,
 }
 
@@ -95,26 +94,26 @@ impl Client {
     /// When the host is no address, or would send credentials in the clear to another machine.
     pub fn new(options: ClientOptions) -> Result<Self, HostError> {
         let host = host::checked(&options.workspace.host)?;
-        let exchanger = Arc::new(Exchanger {
-            workspace: options.workspace.name,
-            transport: options.transport,
-            clock: options.clock,
-            observer: options.observer,
-            offset: ClockOffset::default(),
-        });
         let user_agent = format!(
             "lakeshift/{} os/{} auth/{}",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::OS,
             options.credentials.kind()
         );
+        let exchanger = Arc::new(Exchanger {
+            workspace: options.workspace.name,
+            transport: options.transport,
+            clock: options.clock,
+            observer: options.observer,
+            offset: ClockOffset::default(),
+            user_agent: HeaderValue::from_str(&user_agent).unwrap_or(HeaderValue::from_static("lakeshift")),
+        });
         let shared = Shared {
             authenticator: Authenticator::new(options.credentials, Arc::clone(&exchanger), host.clone()),
             host,
             exchanger,
             budget: options.budget,
             retry: options.retry,
-            user_agent: HeaderValue::from_str(&user_agent).unwrap_or(HeaderValue::from_static("lakeshift")),
             requests: AtomicU64::new(0),
         };
         Ok(Self { attempts: shared.retry.attempts, shared: Arc::new(shared), lane: Lane::Poll, permit: None })
@@ -127,7 +126,7 @@ impl Client {
 
     /// The same client, sending each request once, however idempotent it is: for acts of which somebody else decides when
     /// they are sent again. A success after a lost attempt would say nothing of that attempt, which may arrive late. A token
-    /// that is refused is still replaced, since who is not let in does nothing.
+    /// that is refused is still replaced where a second time changes nothing.
     pub fn once(&self) -> Self {
         Self { attempts: 1, ..self.clone() }
     }
@@ -216,7 +215,7 @@ impl Client {
                 Ok(answer) => return Ok((answer, progress)),
                 Err(failed) => failed,
             };
-            if failure.outcome() == Outcome::Unknown {
+            if failure.outcome(request.repeat) == Outcome::Unknown {
                 progress.outcome = Outcome::Unknown;
             }
             let standing = Standing {
@@ -280,7 +279,6 @@ impl Client {
         let mut headers = HeaderMap::from_iter([
             (header::AUTHORIZATION, authorization),
             (header::ACCEPT, HeaderValue::from_static("application/json")),
-            (header::USER_AGENT, self.shared.user_agent.clone()),
         ]);
         let body = request.body()?;
         if body.is_some() {

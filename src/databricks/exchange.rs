@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
@@ -22,7 +22,7 @@ pub type Observer = Arc<dyn Fn(RequestRecord) + Send + Sync>;
 /// Headers that may carry the vendor's request id.
 const REQUEST_ID_HEADERS: [&str; 2] = ["x-databricks-request-id", "x-request-id"];
 
-/// The longest query or error that a record keeps, in characters.
+/// The longest path, query or error that a record keeps, in characters.
 const MAX_RECORDED: usize = 300;
 
 /// The way to one workspace, shared by the client's lanes and by its token requests.
@@ -32,6 +32,8 @@ pub(crate) struct Exchanger {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Observer,
     pub(crate) offset: ClockOffset,
+    /// Who asks, in every request, those for tokens too (databricks-api.md 1.9).
+    pub(crate) user_agent: HeaderValue,
 }
 
 /// What a record says beyond what the answer tells.
@@ -47,13 +49,16 @@ impl Exchanger {
     pub(crate) async fn exchange(
         &self,
         label: Label<'_>,
-        request: Outgoing,
+        mut request: Outgoing,
         timeout: Duration,
     ) -> Result<Incoming, Broken> {
+        request.headers.insert(header::USER_AGENT, self.user_agent.clone());
         let at = self.clock.now();
         let begun = tokio::time::Instant::now();
         let method = request.method.to_string();
+        let path = cut(request.url.path());
         let query = recorded_query(request.url.query());
+        let is_whole = path == request.url.path() && query == request.url.query().unwrap_or_default();
         request.check()?;
         let result = match tokio::time::timeout(timeout, self.transport.exchange(request)).await {
             Ok(result) => result,
@@ -74,22 +79,49 @@ impl Exchanger {
             }
             Err(broken) => (broken.status, 0, None, Some(text::line(&broken.message))),
         };
-        (self.observer)(RequestRecord {
+        let record = RequestRecord {
             at,
             workspace: self.workspace.clone(),
             lane: label.lane,
             method,
             route: label.route.to_owned(),
+            path,
             query,
+            is_whole,
             status: status.map(|status| status.as_u16()),
             attempt: label.attempt,
             ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
             request_id,
-            error: error.map(|error| error.chars().take(MAX_RECORDED).collect()),
-        });
+            error: error.map(|error| cut(&error)),
+        };
+        write_down(&record);
+        (self.observer)(record);
         result
     }
+}
+
+/// The line of the log. What a record holds is made harmless and without secrets.
+fn write_down(record: &RequestRecord) {
+    tracing::debug!(
+        workspace = %record.workspace,
+        lane = ?record.lane,
+        method = record.method,
+        route = record.route,
+        path = record.path,
+        query = record.query,
+        status = record.status,
+        attempt = record.attempt,
+        ms = record.ms,
+        bytes = record.bytes,
+        request_id = record.request_id,
+        error = record.error,
+        "request"
+    );
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_RECORDED).collect()
 }
 
 /// The vendor's request id by the answer's headers.
@@ -104,7 +136,7 @@ fn recorded_query(query: Option<&str>) -> String {
         Some(("page_token", _)) => "page_token=…",
         _ => part,
     });
-    parts.collect::<Vec<_>>().join("&").chars().take(MAX_RECORDED).collect()
+    cut(&parts.collect::<Vec<_>>().join("&"))
 }
 
 /// The workspace's clock minus ours.
@@ -211,6 +243,7 @@ mod tests {
             transport: Arc::new(Arc::clone(&clock)),
             clock: clock.clone(),
             observer: Arc::new(|_| {}),
+            user_agent: http::HeaderValue::from_static("lakeshift"),
             offset: ClockOffset::default(),
         };
         let request = Outgoing {

@@ -12,7 +12,8 @@ use crate::domain::pipeline::{Backlog, Pipeline, PipelineState, Update, UpdateSt
 use crate::domain::request::{Lane, RequestRecord};
 use crate::domain::run::{Outcome, Run, RunState, Spent};
 use crate::domain::snapshot::{
-    FailureKind, FailureNote, FeedFailure, FlowWatch, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot,
+    EventsReading, FailureKind, FailureNote, FeedFailure, FlowWatch, JobWatch, LagSample, PipelineWatch, Section,
+    WorkspaceSnapshot,
 };
 use crate::domain::workspace::{Environment, Workspace};
 
@@ -130,7 +131,6 @@ pub(crate) fn stream(seconds: &[f64]) -> PipelineWatch {
             status: "RUNNING".to_owned(),
             backlog: seconds.last().copied().map_or_else(Backlog::default, backlog),
             output_rows_per_s: None,
-            input_rows_per_s: None,
             history: Vec::new(),
             expectations: Vec::new(),
             dropped_records: 0,
@@ -142,6 +142,7 @@ pub(crate) fn stream(seconds: &[f64]) -> PipelineWatch {
             .map(|(back, seconds)| LagSample { at: at(back), backlog: backlog(*seconds) })
             .rev()
             .collect(),
+        events: EventsReading { read_at: Some(now()), failure: None, interval_s: 15 },
     }
 }
 
@@ -180,7 +181,6 @@ pub(crate) fn fleet() -> Vec<WorkspaceSnapshot> {
     };
     let mut behind = stream(&[20.0, 20.0, 21.0, 20.0, 22.0, 20.0, 45.0, 70.0, 95.0, 140.0, 190.0, 252.0]);
     behind.flows[0].backlog.records = Some(12_100);
-    behind.flows[0].input_rows_per_s = Some(118_000.0);
     behind.flows[0].output_rows_per_s = Some(92_000.0);
     let mut calm = stream(&[18.0; 12]);
     calm.pipeline =
@@ -215,6 +215,8 @@ pub(crate) fn request(seconds_ago: i64, route: &str, status: Option<u16>) -> Req
         lane: Lane::Poll,
         method: "GET".to_owned(),
         route: route.to_owned(),
+        path: route.to_owned(),
+        is_whole: true,
         query: "limit=25&active_only=true".to_owned(),
         status,
         attempt: 1,

@@ -36,6 +36,13 @@ pub struct Pipeline {
     pub updates: Vec<Update>,
 }
 
+impl Pipeline {
+    /// Whether it is a stream that runs: its event log tells how far it is behind, and is to be followed.
+    pub fn is_streaming(&self) -> bool {
+        self.continuous == Some(true) && self.state.is_up()
+    }
+}
+
 /// Where a pipeline stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PipelineState {
@@ -59,6 +66,13 @@ pub enum PipelineState {
     Deleted,
     /// A state that this version does not know, as spelled on the wire.
     Unknown(String),
+}
+
+impl PipelineState {
+    /// Whether an update may be moving rows. Unknown states count, so that they stay watched.
+    pub fn is_up(&self) -> bool {
+        !matches!(self, Self::Idle | Self::Failed | Self::Deleted)
+    }
 }
 
 /// One update of a pipeline.

@@ -32,8 +32,14 @@ pub struct RequestRecord {
     pub method: String,
     /// The route template, such as `/api/2.2/jobs/runs/list`.
     pub route: String,
-    /// The query as sent, without secrets; empty if none.
+    /// The path as sent.
+    #[serde(default)]
+    pub path: String,
+    /// The query as sent, without page tokens and not longer than some hundred characters; empty if none.
     pub query: String,
+    /// Whether path and query are all that was sent, so that they can be sent again.
+    #[serde(default)]
+    pub is_whole: bool,
     /// The answer's status; none if no answer came.
     pub status: Option<u16>,
     /// 1 for the first attempt.

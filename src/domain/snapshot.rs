@@ -61,12 +61,22 @@ pub enum Freshness {
 impl<T> Section<T> {
     /// How far the value can be trusted at `now` (local time).
     pub fn freshness(&self, now: Instant) -> Freshness {
-        let age_s = self.observed_at.map(|at| u64::try_from(now.signed_duration_since(at).num_seconds()).unwrap_or(0));
-        match (&self.failure, age_s) {
-            (Some(failure), age_s) => Freshness::Failed { failure: failure.clone(), age_s },
-            (None, None) => Freshness::Loading,
-            (None, Some(age_s)) if self.cached || age_s > u64::from(self.interval_s) * 2 => Freshness::Stale { age_s },
-            (None, Some(age_s)) => Freshness::Fresh { age_s },
+        match Freshness::of(self.observed_at, self.failure.as_ref(), self.interval_s, now) {
+            Freshness::Fresh { age_s } if self.cached => Freshness::Stale { age_s },
+            freshness => freshness,
+        }
+    }
+}
+
+impl Freshness {
+    /// Of what was last read at `read_at` and is read every `interval_s` seconds, at `now` (local time).
+    fn of(read_at: Option<Instant>, failure: Option<&FeedFailure>, interval_s: u32, now: Instant) -> Self {
+        let age_s = read_at.map(|at| u64::try_from(now.signed_duration_since(at).num_seconds()).unwrap_or(0));
+        match (failure, age_s) {
+            (Some(failure), age_s) => Self::Failed { failure: failure.clone(), age_s },
+            (None, None) => Self::Loading,
+            (None, Some(age_s)) if age_s > u64::from(interval_s) * 2 => Self::Stale { age_s },
+            (None, Some(age_s)) => Self::Fresh { age_s },
         }
     }
 }
@@ -79,6 +89,8 @@ pub enum FailureKind {
     Config,
     /// Whoever signs in: a credential is missing, wrong or expired.
     Auth,
+    /// Whoever grants rights: we are signed in, and not allowed. It stands until somebody changes it.
+    Denied,
     /// The workspace, or the way to it: the next attempt may go well.
     Remote,
 }
@@ -164,6 +176,41 @@ pub struct PipelineWatch {
     pub flows: Vec<FlowWatch>,
     /// The worst lag of its flows over time, oldest first, at most 60 samples.
     pub lag: Vec<LagSample>,
+    /// How the reading of its event log stands: flows and lag are as good as that.
+    #[serde(default)]
+    pub events: EventsReading,
+}
+
+impl PipelineWatch {
+    /// How far flows and lag can be trusted at `now` (local time); none where they claim nothing about the present,
+    /// because it is no stream that runs.
+    pub fn lag_freshness(&self, now: Instant) -> Option<Freshness> {
+        self.pipeline.is_streaming().then(|| self.events.freshness(now))
+    }
+
+    /// Whether it is a stream whose lag this process does not know: its event log was not read, or cannot be.
+    pub fn is_lag_unread(&self) -> bool {
+        self.pipeline.is_streaming() && (self.events.failure.is_some() || self.events.read_at.is_none())
+    }
+}
+
+/// How the reading of a pipeline's event log stands. The log is its owner's until somebody grants it
+/// (databricks-api.md 4.6), so that it cannot be read is ordinary, and must not look like a stream without lag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsReading {
+    /// When this process last read it, in local time; none if it never did.
+    pub read_at: Option<Instant>,
+    /// Why the newest attempt failed, if it did.
+    pub failure: Option<FeedFailure>,
+    /// Seconds between two readings at present; older than two of these is stale.
+    pub interval_s: u32,
+}
+
+impl EventsReading {
+    /// How far what the log told can be trusted at `now` (local time).
+    pub fn freshness(&self, now: Instant) -> Freshness {
+        Freshness::of(self.read_at, self.failure.as_ref(), self.interval_s, now)
+    }
 }
 
 /// A flow as of its newest events.
@@ -177,8 +224,6 @@ pub struct FlowWatch {
     pub backlog: Backlog,
     /// Rows written a second, over the newest two events.
     pub output_rows_per_s: Option<f64>,
-    /// Rows read from the source a second, where the events tell it.
-    pub input_rows_per_s: Option<f64>,
     /// Backlog in records over time, oldest first, at most 60 samples.
     pub history: Vec<LagSample>,
     /// Expectations summed over the present update.
@@ -211,6 +256,8 @@ pub struct RunDetail {
     pub job: Option<Arc<Job>>,
     /// The output of the task that failed first, if one did.
     pub failure: Option<(RunId, Output)>,
+    /// Seconds until it is read again: sooner while it moves.
+    pub interval_s: u32,
 }
 
 /// A pipeline as its own page shows it.
@@ -222,4 +269,6 @@ pub struct PipelineDetail {
     pub updates: Vec<Update>,
     /// Events, newest first.
     pub events: Vec<PipelineEvent>,
+    /// Seconds until it is read again: sooner while it moves.
+    pub interval_s: u32,
 }

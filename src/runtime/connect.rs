@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Config, WorkspaceConfig};
 use crate::databricks::auth::{AuthError, resolve};
 use crate::databricks::transport::{Network, NetworkError, Transport};
 use crate::databricks::{
-    Budget, Client, ClientOptions, Error, EventsQuery, HostError, Observer, RetryPolicy, RunsQuery,
+    Budget, Class, Client, ClientOptions, Error, EventsQuery, HostError, Observer, RetryPolicy, RunsQuery,
 };
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
@@ -63,7 +64,14 @@ impl ConnectError {
                 (FailureKind::Config, "no CA bundle".into(), Some("correct ca_bundle in the configuration"))
             }
         };
-        ApiError { kind, brief, message: with_hint(self.to_string(), hint), request_id: None, absent: false }
+        ApiError {
+            kind,
+            brief,
+            message: with_hint(self.to_string(), hint),
+            request_id: None,
+            absent: false,
+            retry_after: None,
+        }
     }
 }
 
@@ -138,9 +146,7 @@ impl Roads<'_> {
             let host = &configured.workspace.host;
             let credentials = resolve(&source, host, self.environment, Some(self.home))
                 .map_err(|error| Arc::new(ConnectError::Credential(error)))?;
-            let patient =
-                RetryPolicy { attempt_timeout: configured.timeout, seed: self.seed, ..RetryPolicy::default() };
-            let retry = if role == Role::Reader { RetryPolicy { attempts: READ_ATTEMPTS, ..patient } } else { patient };
+            let retry = patience(role, configured.timeout, self.seed);
             Client::new(ClientOptions {
                 workspace: configured.workspace.clone(),
                 transport,
@@ -167,6 +173,15 @@ impl Roads<'_> {
             Network::for_host(&configured.workspace.host, bundle, configured.connect_timeout, self.environment)?;
         Ok(operator::guarded(Arc::new(network), self.environment))
     }
+}
+
+/// How patient the client of a role is: an attempt may take as long as is configured, and all of them together twice
+/// that, so that an attempt that hangs for all its time leaves time for another. What the platform asks us to wait is
+/// waited for a minute however short the attempts are.
+fn patience(role: Role, timeout: Duration, seed: u64) -> RetryPolicy {
+    let usual = RetryPolicy::default();
+    let patient = RetryPolicy { attempt_timeout: timeout, total: usual.total.max(timeout * 2), seed, ..usual };
+    if role == Role::Reader { RetryPolicy { attempts: READ_ATTEMPTS, ..patient } } else { patient }
 }
 
 /// A workspace's reader, or why there is none: then every question is answered with that.
@@ -196,11 +211,18 @@ fn with_hint(message: String, hint: Option<&str>) -> String {
 
 fn shown(error: &Error) -> ApiError {
     ApiError {
-        kind: if error.is_about_credentials() { FailureKind::Auth } else { FailureKind::Remote },
+        kind: if error.is_about_credentials() {
+            FailureKind::Auth
+        } else if error.class() == Some(Class::PermissionDenied) {
+            FailureKind::Denied
+        } else {
+            FailureKind::Remote
+        },
         brief: error.brief(),
         message: with_hint(error.to_string(), error.hint()),
         request_id: error.request_id().map(str::to_owned),
         absent: error.is_not_found(),
+        retry_after: error.retry_after(),
     }
 }
 
@@ -272,5 +294,23 @@ impl WorkspaceApi for Reach {
     ) -> Answer<Vec<PipelineEvent>> {
         let query = EventsQuery { newer_than, ..EventsQuery::newest(at_most) };
         self.open()?.pipeline_events(id, &query).await.map_err(|error| shown(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_hangs_for_all_its_time_leaves_time_for_another() {
+        for seconds in [2, 30, 60, 600] {
+            for role in Role::ALL {
+                let timeout = Duration::from_secs(seconds);
+                let patience = patience(role, timeout, 7);
+                assert_eq!(patience.attempt_timeout, timeout, "as configured");
+                assert!(patience.total >= (timeout * 2).max(Duration::from_secs(60)), "{role} {patience:?}");
+                assert!(patience.attempts >= 2);
+            }
+        }
     }
 }

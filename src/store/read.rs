@@ -13,7 +13,9 @@ use crate::domain::ids::{JobId, RunId, WorkspaceName};
 use crate::domain::job::Job;
 use crate::domain::pipeline::{Backlog, Pipeline};
 use crate::domain::run::{Run, Spent};
-use crate::domain::snapshot::{FailureNote, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot};
+use crate::domain::snapshot::{
+    EventsReading, FailureNote, JobWatch, LagSample, PipelineWatch, Section, WorkspaceSnapshot,
+};
 use crate::domain::workspace::Workspace;
 
 /// Runs of each job that a picture holds: those that the fleet draws, and the one that is active. They are also enough to
@@ -131,7 +133,12 @@ fn pipelines(db: &Connection, name: &WorkspaceName) -> rusqlite::Result<Vec<Pipe
     for definition in definitions {
         let Some(pipeline) = parsed::<Pipeline>(&definition?) else { continue };
         let lag = lag(db, name, &pipeline)?;
-        watches.push(PipelineWatch { pipeline: Arc::new(pipeline), flows: Vec::new(), lag });
+        watches.push(PipelineWatch {
+            pipeline: Arc::new(pipeline),
+            flows: Vec::new(),
+            lag,
+            events: EventsReading::default(),
+        });
     }
     Ok(watches)
 }

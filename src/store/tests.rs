@@ -11,7 +11,9 @@ use crate::domain::ids::{JobId, RunId};
 use crate::domain::job::{Cadence, Job};
 use crate::domain::pipeline::{Backlog, Pipeline, PipelineState};
 use crate::domain::run::{Outcome, Run, RunState, Spent, TaskRun};
-use crate::domain::snapshot::{FailureNote, JobWatch, LagSample, PipelineWatch, RunDetail, Section, WorkspaceSnapshot};
+use crate::domain::snapshot::{
+    EventsReading, FailureNote, JobWatch, LagSample, PipelineWatch, RunDetail, Section, WorkspaceSnapshot,
+};
 use crate::domain::workspace::{Environment, Workspace};
 
 struct Folder {
@@ -128,6 +130,7 @@ fn snapshot() -> WorkspaceSnapshot {
             pipeline: Arc::new(pipeline("p-1")),
             flows: Vec::new(),
             lag: vec![lag(0, 5), lag(15, 9)],
+            events: EventsReading::default(),
         }]),
         ..WorkspaceSnapshot::unknown(workspace())
     }
@@ -200,7 +203,7 @@ fn steps_to_load(kept: u64) -> (usize, usize) {
         .rev()
         .map(|id| run(100 + id, 2, RunState::Ended(Outcome::Succeeded), i64::try_from(id).expect("small")))
         .collect();
-    let detail = RunDetail { run: (*runs[0]).clone(), recent: runs.clone(), job: None, failure: None };
+    let detail = RunDetail { run: (*runs[0]).clone(), recent: runs.clone(), job: None, failure: None, interval_s: 30 };
     let watch = JobWatch { job: Arc::new(job(2)), runs, history_read: true, failure: None };
     picture.jobs = section(vec![watch]);
     store.record(&picture, None).expect("writes");
@@ -380,7 +383,7 @@ fn tasks_of_a_run_are_kept() {
         spent: Spent::default(),
     };
     let whole = Run { tasks: vec![task], ..(*run(10, 1, RunState::Ended(Outcome::Failed), 0)).clone() };
-    let detail = RunDetail { run: whole, recent: Vec::new(), job: None, failure: None };
+    let detail = RunDetail { run: whole, recent: Vec::new(), job: None, failure: None, interval_s: 30 };
     assert_eq!(store.record_detail(&"prod".into(), &detail).expect("writes").rows, 1);
     let outcome: String = store
         .connection

@@ -1,5 +1,7 @@
 //! Every screen and dialog as it is drawn, in every state and size. `INSTA_UPDATE=always` writes the pictures anew.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -7,7 +9,7 @@ use super::drawn::{in_every_size, picture};
 use super::{drawn, view};
 use crate::app::fixture::Console;
 use crate::app::message::Fact;
-use crate::domain::fixture::{failure, fleet, request, snapshot_of};
+use crate::domain::fixture::{failure, fleet, now, request, snapshot_of};
 use crate::domain::workspace::Environment;
 use crate::keymap::{Code, Key};
 
@@ -24,6 +26,26 @@ fn fleet_normal() {
 fn fleet_of_a_stream() {
     in_every_size("fleet-stream", |columns, rows| {
         let mut console = Console::with_fleet(columns, rows);
+        console.press("n");
+        console
+    });
+}
+
+/// One lag was read a while ago, the other never: neither looks like a stream that is well.
+#[test]
+fn fleet_of_lags_that_cannot_be_read() {
+    in_every_size("fleet-lag-unread", |columns, rows| {
+        let mut console = Console::with_fleet(columns, rows);
+        let mut prod = fleet().remove(2);
+        let mut streams = prod.pipelines.value.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        for stream in &mut streams {
+            stream.events.failure =
+                Some(crate::domain::snapshot::FeedFailure { brief: "403 permission denied".to_owned(), ..failure(6) });
+        }
+        streams[0].events.read_at = Some(now() - TimeDelta::minutes(6));
+        (streams[1].events.read_at, streams[1].flows, streams[1].lag) = (None, Vec::new(), Vec::new());
+        prod.pipelines.value = Some(Arc::new(streams));
+        console.observe(prod);
         console.press("n");
         console
     });

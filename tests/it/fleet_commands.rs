@@ -147,7 +147,7 @@ fn what_was_never_looked_at_does_not_pass_for_good_news() {
     assert!(unread["jobs"].as_u64() > Some(0) && unread["pipelines"].as_u64() > Some(0), "{unread}");
 
     let deep = bench.json("two", &["status", "--deep"]);
-    assert_eq!(deep["unread"], json!({"jobs": 0, "pipelines": 0}));
+    assert_eq!(deep["unread"], json!({"jobs": 0, "pipelines": 0, "lags": 0}));
     assert!(deep["counts"]["failing"].as_u64() > Some(0), "{deep}");
     // And once it was read, the cache knows it.
     assert_eq!(bench.json("two", &["status"])["counts"]["failing"], deep["counts"]["failing"]);
@@ -250,6 +250,70 @@ fn a_workspace_that_does_not_answer_leaves_no_zeros_and_no_all_clear() {
             assert!(ran.line("no such").ends_with("in what could be read"), "{}", ran.out);
         }
     }
+}
+
+/// The seconds that the streams of prod are behind, by name, of those that are behind at all.
+fn behind(document: &Value) -> Vec<(String, u64)> {
+    let streams = items(document, "pipelines").iter().filter(|pipeline| pipeline["workspace"] == "prod");
+    let name = |pipeline: &Value| pipeline["name"].as_str().expect("a name").to_owned();
+    streams.filter_map(|pipeline| Some((name(pipeline), pipeline["lag_s"].as_u64()?))).collect()
+}
+
+#[test]
+fn every_look_at_pipelines_tells_every_backlog_however_late_the_logs_answer() {
+    let bench = Bench::after_the_incident();
+    let first = bench.json("one", &["pipelines"]);
+    assert!(behind(&first).iter().any(|(_, lag_s)| *lag_s > 60), "{first}");
+    let events = "/api/2.0/pipelines/{pipeline_id}/events";
+    bench.admin("/faults", &json!({"kind": "delay", "delay_ms": 700, "route": events, "count": null}));
+    for _ in 0..3 {
+        let again = bench.json("one", &["pipelines"]);
+        assert_eq!(behind(&again), behind(&first));
+        let running = items(&again, "pipelines").iter().filter(|pipeline| pipeline["continuous"] == true);
+        let running: Vec<&Value> = running.filter(|pipeline| pipeline["status"] != "stopped").collect();
+        assert!(running.iter().any(|pipeline| pipeline["status"] == "lagging"), "{again}");
+        assert!(running.iter().all(|pipeline| pipeline["lag_failure"].is_null()), "{again}");
+    }
+}
+
+#[test]
+fn event_logs_that_cannot_be_read_are_no_good_news() {
+    let bench = Bench::after_the_incident();
+    bench.plant("500", "/api/2.0/pipelines/{pipeline_id}/events");
+    let status = bench.run("one", &["status"]);
+    assert_eq!(status.code, 5, "{}", status.out);
+    assert!(status.err.contains("the lag of") && status.err.contains("could not be read"), "{}", status.err);
+    assert!(status.line("PROD").contains("lags unread"), "{}", status.out);
+    assert!(status.out.contains("unread: the lag of"), "{}", status.out);
+    let document = bench.run("one", &["status", "--all", "--output", "json"]).document();
+    assert!(document["unread"]["lags"].as_u64().is_some_and(|lags| lags > 0), "{document}");
+    assert!(items(&document, "objects").iter().any(|object| object["lag_failure"].is_string()), "{document}");
+    let pipelines = bench.run("one", &["pipelines"]);
+    assert_eq!(pipelines.code, 5);
+    assert!(pipelines.out.contains("unread"), "{}", pipelines.out);
+}
+
+#[test]
+fn settings_that_were_edited_are_read_anew_when_asked_for() {
+    let bench = Bench::of("calm");
+    let before = bench.json("one", &["pipelines", "--deep", "--workspace", "prod"]);
+    let stream = items(&before, "pipelines").iter().find(|pipeline| pipeline["tier"] == 1).expect("a stream").clone();
+    let access = bench.simulator.workspaces().iter().find(|access| access.name == "prod").expect("prod");
+    let url = format!("{}/api/2.0/pipelines/{}", access.host, stream["pipeline_id"].as_str().expect("an id"));
+    let status = bench.world.block_on(async {
+        let http = crate::sim::http();
+        let token = &access.tokens["ci"];
+        let read = http.get(&url).bearer_auth(token).send().await.expect("an answer");
+        let mut spec = read.json::<Value>().await.expect("JSON")["spec"].clone();
+        spec["tags"]["tier"] = json!("3");
+        spec["tags"]["owner"] = json!("bo@example.com");
+        http.put(&url).bearer_auth(token).json(&spec).send().await.expect("an answer").status()
+    });
+    assert!(status.is_success(), "{status}");
+    let after = bench.json("one", &["pipelines", "--deep", "--workspace", "prod"]);
+    let edited = items(&after, "pipelines").iter().find(|found| found["pipeline_id"] == stream["pipeline_id"]);
+    let edited = edited.expect("still there");
+    assert_eq!((&edited["tier"], &edited["owner"]), (&json!(3), &json!("bo@example.com")));
 }
 
 #[test]

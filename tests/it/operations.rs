@@ -358,6 +358,40 @@ fn a_lost_answer_to_what_has_no_token_is_settled() {
     }
 }
 
+/// Whatever comes in place of an answer: what happened is told as having happened, and happens once.
+#[test]
+fn no_fault_before_or_after_the_act_makes_it_untold_or_double() {
+    let bench = Bench::staging(1.0);
+    let pipeline = bench.idle_pipeline();
+    let route = "/api/2.0/pipelines/{pipeline_id}/updates";
+    for kind in ["429", "500", "503", "cut_body", "garbage", "html_sign_in", "expired_token"] {
+        for when in ["before", "after"] {
+            let fault = json!({"kind": kind, "when": when, "workspace": "staging", "method": "POST", "route": route});
+            bench.post("/faults", &fault);
+            let before = bench.updates_of(&pipeline).len();
+            let done = bench.json("one", &["pipeline", "start", &pipeline, "--workspace", "staging", "--yes"], 0);
+            assert_eq!(done["phase"], "completed", "{kind} {when}");
+            assert_eq!(bench.updates_of(&pipeline).len(), before + 1, "{kind} {when}");
+            bench.end_update(&pipeline);
+        }
+    }
+    let bench = Bench::new(1.0);
+    let job = bench.job();
+    for kind in ["429", "html_sign_in", "expired_token"] {
+        for when in ["before", "after"] {
+            let before = bench.runs_of(&job).len();
+            let route = "/api/2.2/jobs/run-now";
+            bench.post("/faults", &json!({"kind": kind, "when": when, "workspace": "dev", "route": route}));
+            let done = bench.json("one", &["run", "start", &job, "--workspace", "dev", "--yes"], 0);
+            assert_eq!(done["phase"], "completed", "{kind} {when}");
+            assert_eq!(bench.runs_of(&job).len(), before + 1, "{kind} {when}");
+            bench.end_runs(&job);
+        }
+    }
+    let logs = bench.folder.path().join("one/.local/state/lakeshift/logs");
+    assert!(logs.is_dir(), "subcommands that act keep a log");
+}
+
 #[test]
 fn an_operation_in_a_working_process_is_refused_by_name() {
     let bench = Bench::new(1.0);

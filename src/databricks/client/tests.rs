@@ -34,11 +34,14 @@ async fn a_read_is_repeated_after_the_wait_that_the_platform_asks_for() {
 #[tokio::test(start_paused = true)]
 async fn an_act_that_is_not_declared_idempotent_leaves_once() {
     let pipeline = PipelineId::new("p");
-    let cases: [(fn() -> Reply, Outcome); 5] = [
+    let cases: [(fn() -> Reply, Outcome); 8] = [
         (|| Reply::Break(Fault::Interrupted), Outcome::Unknown),
         (|| Reply::Hang, Outcome::Unknown),
         (|| plain(500, "{}"), Outcome::Unknown),
-        (|| plain(429, "{}"), Outcome::DidNotHappen),
+        (|| plain(429, "{}"), Outcome::Unknown),
+        (|| plain(401, "{}"), Outcome::Unknown),
+        (|| plain(200, "<html><title>Sign in</title>"), Outcome::Unknown),
+        (|| plain(302, ""), Outcome::Unknown),
         (|| plain(409, "{}"), Outcome::DidNotHappen),
     ];
     for (reply, outcome) in cases {
@@ -93,6 +96,71 @@ async fn everything_ends_within_the_total_time() {
     assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
     assert_eq!(error.elapsed(), begun.elapsed());
     assert!(world.sent().len() > 1, "one attempt does not use up all of the time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_a_line_of_the_log_without_secrets() {
+    let log = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer({
+            let log = log.clone();
+            move || log.clone()
+        })
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new(|request, _| {
+        let sent = request.headers[header::AUTHORIZATION].to_str().expect("text").to_owned();
+        let body = json!({"error_code": "BAD_REQUEST", "message": format!("what is {sent}?")});
+        let Reply::Answer(status, _, body) = answer(400, &body) else { unreachable!() };
+        Reply::Answer(status, vec![("x-request-id", "req-9".into())], body)
+    });
+    world.client().job(JobId(5)).await.expect_err("refused");
+    drop(guard);
+    let bytes = log.0.lock().expect("whole").clone();
+    let text = String::from_utf8(bytes).expect("text");
+    assert!(!text.contains("s3cret"), "{text}");
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let line = lines.iter().find(|line| line["target"] == "lakeshift::databricks::exchange").expect("a line");
+    let fields = &line["fields"];
+    assert_eq!((&fields["method"], &fields["route"]), (&json!("GET"), &json!("/api/2.2/jobs/get")));
+    assert_eq!((&fields["status"], &fields["attempt"]), (&json!(400), &json!(1)));
+    assert_eq!((&fields["request_id"], &fields["workspace"]), (&json!("req-9"), &json!("prod")));
+    assert!(fields["ms"].is_u64(), "{line}");
+}
+
+/// What was written, whoever wrote it.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("whole").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_says_whether_it_is_whole_enough_to_be_sent_again() {
+    let world = World::new(|_, n| match n {
+        0 => answer(200, &json!({"statuses": [{"pipeline_id": "p"}], "next_page_token": "abc"})),
+        _ => answer(200, &json!({"pipeline_id": "p", "statuses": []})),
+    });
+    let client = world.client();
+    client.pipelines().await.expect("listed");
+    client.pipeline(&PipelineId::new("p")).await.expect("read");
+    let records = world.records.lock().expect("whole").clone();
+    let told: Vec<_> = records.iter().map(|record| (record.path.as_str(), record.is_whole)).collect();
+    assert_eq!(
+        told,
+        [("/api/2.0/pipelines", true), ("/api/2.0/pipelines", false), ("/api/2.0/pipelines/p", true)],
+        "a page token is left out"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,7 +87,7 @@ mod tests {
     use crate::domain::fleet::rows;
     use crate::domain::inventory::Inventory;
     use crate::domain::run::{Run, RunState};
-    use crate::domain::snapshot::{FailureNote, JobWatch, PipelineWatch};
+    use crate::domain::snapshot::{EventsReading, FailureNote, JobWatch, PipelineWatch};
 
     fn seen(jobs: Vec<JobWatch>, pipelines: Vec<PipelineWatch>) -> Vec<FleetRow> {
         rows(&snapshot(jobs, pipelines), &Inventory::default(), now())
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_cached_stream_stays_behind_until_its_events_are_read() {
         let behind = stream(&[4_000.0]);
-        let cached = PipelineWatch { flows: Vec::new(), ..behind.clone() };
+        let cached = PipelineWatch { flows: Vec::new(), events: EventsReading::default(), ..behind.clone() };
         assert_eq!(told(&seen(Vec::new(), vec![behind]), &seen(Vec::new(), vec![cached])), []);
     }
 }

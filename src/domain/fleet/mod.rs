@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize};
 pub use changes::{Change, Changed, changes};
 pub use judge::is_rising;
 pub use order::{SortKey, Urgency};
-pub use rows::{objects, rows};
+pub use rows::{objects, pipelines, rows};
 
 use super::Instant;
 use super::ids::{JobId, PipelineId, WorkspaceName};
 use super::job::Job;
 use super::pipeline::Pipeline;
 use super::run::Run;
-use super::snapshot::{FailureNote, FlowWatch};
+use super::snapshot::{EventsReading, FailureNote, FeedFailure, FlowWatch, Freshness};
 use super::status::{Status, Tone};
 use super::workspace::Environment;
 
@@ -148,6 +148,8 @@ pub enum Source {
         lag_s: Option<u64>,
         /// How far behind it may be, in seconds.
         allowed_s: Option<u64>,
+        /// How the reading of its lag stands; none where nothing is claimed of the present, since it is no stream that runs.
+        events: Option<Box<EventsReading>>,
     },
 }
 
@@ -177,6 +179,30 @@ impl FleetRow {
             Source::Job { .. } => None,
         }
     }
+
+    /// How far a stream's lag can be trusted at `now` (local time); none of what is no stream that runs.
+    pub fn lag_freshness(&self, now: Instant) -> Option<Freshness> {
+        match &self.source {
+            Source::Pipeline { events, .. } => events.as_ref().map(|events| events.freshness(now)),
+            Source::Job { .. } => None,
+        }
+    }
+
+    /// When a running stream's lag was read, in local time.
+    pub fn lag_read_at(&self) -> Option<Instant> {
+        match &self.source {
+            Source::Pipeline { events, .. } => events.as_ref()?.read_at,
+            Source::Job { .. } => None,
+        }
+    }
+
+    /// Why a stream's lag cannot be read, if it cannot.
+    pub fn lag_failure(&self) -> Option<&FeedFailure> {
+        match &self.source {
+            Source::Pipeline { events, .. } => events.as_ref()?.failure.as_ref(),
+            Source::Job { .. } => None,
+        }
+    }
 }
 
 /// How many rows there are of which kind.
@@ -194,6 +220,8 @@ pub struct Counts {
     pub long: usize,
     /// Jobs whose older runs were not asked for yet.
     pub reading: usize,
+    /// Streams whose lag cannot be read: they may be behind without our knowing.
+    pub unreadable: usize,
 }
 
 impl Counts {
@@ -207,6 +235,7 @@ impl Counts {
             counts.running += usize::from(row.status.is_active());
             counts.long += usize::from(row.urgency == Urgency::RunningLong);
             counts.reading += usize::from(matches!(row.past, Past::Runs { reading: true, .. }));
+            counts.unreadable += usize::from(row.lag_failure().is_some());
         }
         counts
     }
@@ -223,6 +252,7 @@ impl std::ops::Add for Counts {
             running: self.running + other.running,
             long: self.long + other.long,
             reading: self.reading + other.reading,
+            unreadable: self.unreadable + other.unreadable,
         }
     }
 }

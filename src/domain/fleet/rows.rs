@@ -36,6 +36,14 @@ pub fn rows(snapshot: &WorkspaceSnapshot, inventory: &Inventory, now: Instant) -
     jobs.iter().map(|watch| maker.job(watch)).chain(stand_alone.map(|watch| maker.pipeline(watch))).collect()
 }
 
+/// A row for each pipeline of one workspace at `now` (local time), those that a job updates too, in the order in which
+/// the workspace lists them.
+pub fn pipelines(snapshot: &WorkspaceSnapshot, inventory: &Inventory, now: Instant) -> Vec<FleetRow> {
+    let maker = Maker { workspace: &snapshot.workspace, inventory, now: snapshot.world_now(now) };
+    let pipelines = snapshot.pipelines.value.as_deref().map_or(&[][..], Vec::as_slice);
+    pipelines.iter().map(|watch| maker.pipeline(watch)).collect()
+}
+
 struct Maker<'a> {
     workspace: &'a Workspace,
     inventory: &'a Inventory,
@@ -87,7 +95,8 @@ impl Maker<'_> {
         let newest = pipeline.updates.first();
         let standing = Status::of_pipeline(&pipeline.state, newest.map(|update| &update.state));
         let worst = worst_flow(&watch.flows).cloned();
-        // The cache keeps the readings and not the flows: until events are read, the last reading is what is known.
+        // The cache keeps the readings and not the flows: until events are read, the last reading is what is known. How
+        // old it is, the reading of the events tells.
         let last = || watch.lag.last().filter(|_| watch.flows.is_empty()).map(|sample| sample.backlog);
         let lag_s =
             worst.as_ref().map(|flow| flow.backlog).or_else(last).and_then(|backlog| backlog.seconds).map(whole_s);
@@ -108,7 +117,8 @@ impl Maker<'_> {
             Past::Runs { cells, reading: false }
         };
         let allowed_s = is_stream.then_some(allowed_s);
-        let source = Source::Pipeline { pipeline: Arc::clone(pipeline), worst, lag_s, allowed_s };
+        let events = pipeline.is_streaming().then(|| Box::new(watch.events.clone()));
+        let source = Source::Pipeline { pipeline: Arc::clone(pipeline), worst, lag_s, allowed_s, events };
         let judged = Judged { status, since, timing: Timing::default(), past, source };
         self.row(Object::Pipeline(pipeline.id.clone()), classification, judged)
     }

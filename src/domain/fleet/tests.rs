@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{Counts, FleetRow, Object, Past, SortKey, Urgency, rows};
-use crate::domain::fixture::{FAILED, OK, SKIPPED, job, now, pipeline, run, snapshot, stream, watch};
+use crate::domain::fixture::{FAILED, OK, SKIPPED, failure, job, now, pipeline, run, snapshot, stream, watch};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::inventory::{Condition, Inventory, Rule, Sla};
 use crate::domain::job::{Cadence, Job, TaskSpec};
 use crate::domain::pipeline::PipelineState;
 use crate::domain::run::{Run, RunState};
-use crate::domain::snapshot::{JobWatch, PipelineWatch};
+use crate::domain::snapshot::{EventsReading, Freshness, JobWatch, PipelineWatch};
 use crate::domain::status::Status;
 use crate::domain::workspace::Environment;
 
@@ -112,12 +112,34 @@ fn a_pipeline_that_a_job_drives_is_part_of_the_jobs_row() {
         pipeline: Arc::new(pipeline("triggered", PipelineState::Idle, false)),
         flows: Vec::new(),
         lag: Vec::new(),
+        events: EventsReading::default(),
     };
     let alone =
         PipelineWatch { pipeline: Arc::new(pipeline("alone", PipelineState::Idle, false)), ..triggered.clone() };
     let rows = rows(&snapshot(vec![watch(driver, Vec::new())], vec![triggered, alone]), &Inventory::default(), now());
     let objects: Vec<Object> = rows.into_iter().map(|row| row.id.object).collect();
     assert_eq!(objects, [Object::Job(JobId(1)), Object::Pipeline("alone".into())]);
+}
+
+#[test]
+fn a_lag_that_cannot_be_read_is_no_good_news_and_says_how_old_it_is() {
+    let standing = |events: EventsReading| {
+        let watch = PipelineWatch { events, ..stream(&[20.0]) };
+        let row = rows(&snapshot(Vec::new(), vec![watch]), &Inventory::default(), now()).remove(0);
+        (Counts::of([&row]).unreadable, row.lag_freshness(now()))
+    };
+    let read = |minutes: i64| Some(now() - chrono::TimeDelta::minutes(minutes));
+    let fresh = EventsReading { read_at: read(0), failure: None, interval_s: 15 };
+    assert_eq!(standing(fresh.clone()), (0, Some(Freshness::Fresh { age_s: 0 })));
+    let old = EventsReading { read_at: read(1), ..fresh.clone() };
+    assert_eq!(standing(old), (0, Some(Freshness::Stale { age_s: 60 })));
+    assert_eq!(standing(EventsReading::default()), (0, Some(Freshness::Loading)), "the cache's lag is not of now");
+    let refused = EventsReading { read_at: read(2), failure: Some(failure(2)), ..fresh.clone() };
+    assert_eq!(standing(refused), (1, Some(Freshness::Failed { failure: failure(2), age_s: Some(120) })));
+    let mut stopped = stream(&[20.0]);
+    stopped.pipeline = Arc::new(pipeline("p1", PipelineState::Idle, true));
+    let row = rows(&snapshot(Vec::new(), vec![stopped]), &Inventory::default(), now()).remove(0);
+    assert_eq!(row.lag_freshness(now()), None, "a stream that does not run claims nothing");
 }
 
 #[test]

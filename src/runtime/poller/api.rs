@@ -1,11 +1,13 @@
 //! What the poller asks of a workspace, as narrow as it can be: the client answers it, and so does a fake in memory.
 
+use std::time::Duration;
+
 use crate::domain::Instant;
 use crate::domain::ids::{JobId, PipelineId, RunId};
 use crate::domain::job::Job;
 use crate::domain::pipeline::{Pipeline, PipelineEvent, Update};
 use crate::domain::run::{Output, Run};
-use crate::domain::snapshot::FailureKind;
+use crate::domain::snapshot::{FailureKind, FeedFailure};
 
 /// Runs that one page of `runs/list` holds at most (databricks-api.md 3.2). The schedule counts pages with it.
 pub const RUNS_PER_PAGE: usize = 24;
@@ -26,6 +28,21 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// Whether the object does not exist (any more): asking again is no use.
     pub absent: bool,
+    /// How long the workspace asked us to wait before the next question of this kind.
+    pub retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    /// The same as the newest of a streak of failures; `before` is the one before it, if any.
+    pub fn since(&self, before: Option<&FeedFailure>, now: Instant) -> FeedFailure {
+        FeedFailure {
+            kind: self.kind,
+            since: before.map_or(now, |before| before.since),
+            brief: self.brief.clone(),
+            message: self.message.clone(),
+            request_id: self.request_id.clone(),
+        }
+    }
 }
 
 /// What came of a question.

@@ -24,6 +24,12 @@ pub(crate) struct Contents {
     pub(crate) events: BTreeMap<PipelineId, Vec<PipelineEvent>>,
     /// While set, every question fails with it.
     pub(crate) broken: Option<ApiError>,
+    /// While set, questions of these kinds fail with it.
+    pub(crate) broken_kinds: BTreeMap<&'static str, ApiError>,
+    /// How much later than others event logs answer.
+    pub(crate) events_delay: Duration,
+    /// When each question of the last minutes was asked.
+    pub(crate) asked_at: Vec<(tokio::time::Instant, &'static str)>,
     /// Questions asked, by kind.
     pub(crate) asked: BTreeMap<&'static str, u32>,
 }
@@ -48,10 +54,15 @@ impl FakeApi {
     }
 
     async fn answer<T>(&self, kind: &'static str, find: impl FnOnce(&Contents) -> Answer<T> + Send) -> Answer<T> {
-        *self.contents().asked.entry(kind).or_default() += 1;
-        tokio::time::sleep(self.latency).await;
+        let delay = {
+            let mut contents = self.contents();
+            *contents.asked.entry(kind).or_default() += 1;
+            contents.asked_at.push((tokio::time::Instant::now(), kind));
+            if kind == "pipeline_events" { contents.events_delay } else { Duration::ZERO }
+        };
+        tokio::time::sleep(self.latency + delay).await;
         let contents = self.contents();
-        match &contents.broken {
+        match contents.broken.as_ref().or_else(|| contents.broken_kinds.get(kind)) {
             Some(error) => Err(error.clone()),
             None => find(&contents),
         }
@@ -65,6 +76,7 @@ fn absent() -> ApiError {
         message: "It does not exist.".into(),
         request_id: None,
         absent: true,
+        retry_after: None,
     }
 }
 
@@ -87,7 +99,10 @@ impl WorkspaceApi for FakeApi {
     }
 
     fn requests_last_minute(&self) -> u32 {
-        0
+        let now = tokio::time::Instant::now();
+        let contents = self.contents();
+        let recent = contents.asked_at.iter().rev().take_while(|(at, _)| now.duration_since(*at).as_secs() < 60);
+        u32::try_from(recent.count()).expect("few")
     }
 
     async fn jobs(&self) -> Answer<Vec<Job>> {

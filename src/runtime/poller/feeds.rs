@@ -14,19 +14,28 @@ use tokio_util::task::TaskTracker;
 
 use super::api::{Answer, ApiError, EVENTS_PER_PAGE, WorkspaceApi};
 use super::flows::Flows;
+use super::sweeper::EventsRead;
 use crate::app::message::{Fact, Feed, Message, Observed};
 use crate::domain::clock::Clock;
 use crate::domain::ids::{JobId, PipelineId, RunId, WorkspaceName};
 use crate::domain::job::Job;
-use crate::domain::pipeline::PipelineEvent;
+use crate::domain::pipeline::{Pipeline, PipelineEvent, Update};
 use crate::domain::run::{Output, Run};
-use crate::domain::snapshot::{FailureKind, FeedFailure, PipelineDetail, PipelineWatch, RunDetail};
+use crate::domain::snapshot::{EventsReading, FailureKind, FeedFailure, PipelineDetail, PipelineWatch, RunDetail};
 
-/// Between two looks at what moves.
+/// Between two looks at a run that moves.
 const MOVING: Duration = Duration::from_secs(5);
+
+/// Between two looks at the events of a pipeline that moves: with this many and what the fleet takes, a workspace is asked
+/// less than once a second (issue 3).
+const STREAMING: Duration = Duration::from_secs(10);
 
 /// Between two looks at what rests: a repair may reopen an ended run, a person may start a pipeline.
 const RESTING: Duration = Duration::from_secs(30);
+
+/// The first wait after a failure, which doubles with every further one, and the longest.
+const BACKOFF: Duration = Duration::from_secs(10);
+const BACKOFF_AT_MOST: Duration = Duration::from_mins(2);
 
 /// How long a job's definition and recent runs are good for on a run's screen.
 const SURROUNDINGS: Duration = Duration::from_mins(1);
@@ -38,9 +47,19 @@ const GRID: usize = 12;
 const UPDATES: usize = 25;
 const EVENTS: usize = 500;
 
+/// A workspace as feeds reach it.
+pub struct Reached<A> {
+    /// Which one.
+    pub workspace: WorkspaceName,
+    /// How to ask it; in the lane of those who wait.
+    pub api: A,
+    /// Where the workspace's sweeper learns of events that were read here.
+    pub events: mpsc::Sender<EventsRead>,
+}
+
 /// The feeds that are watched now.
 pub struct Feeds<A> {
-    apis: HashMap<WorkspaceName, A>,
+    reached: Vec<Reached<A>>,
     clock: Arc<dyn Clock>,
     out: mpsc::Sender<Message>,
     tasks: TaskTracker,
@@ -55,16 +74,15 @@ struct Watched {
 }
 
 impl<A: WorkspaceApi> Feeds<A> {
-    /// No feeds yet. `apis` are put into the lane of those who wait.
+    /// No feeds yet.
     pub fn new(
-        apis: impl IntoIterator<Item = (WorkspaceName, A)>,
+        reached: Vec<Reached<A>>,
         clock: Arc<dyn Clock>,
         out: mpsc::Sender<Message>,
         stop: CancellationToken,
     ) -> Self {
-        let apis = apis.into_iter().map(|(name, api)| (name, api.for_person())).collect();
         Self {
-            apis,
+            reached,
             clock,
             out,
             tasks: TaskTracker::new(),
@@ -109,8 +127,11 @@ impl<A: WorkspaceApi> Feeds<A> {
 
     fn begin(&self, feed: Feed) -> Option<Watched> {
         let (name, subject) = subject(&feed)?;
+        let reached = self.reached.iter().find(|reached| reached.workspace == *name)?;
         let asker = Asker {
-            api: self.apis.get(name)?.clone(),
+            api: reached.api.clone(),
+            events: reached.events.clone(),
+            clock: self.clock.clone(),
             subject,
             run: RunMemory::default(),
             pipeline: PipelineMemory::default(),
@@ -123,7 +144,8 @@ impl<A: WorkspaceApi> Feeds<A> {
             out: self.out.clone(),
             epoch: self.epoch.subscribe(),
             refreshed,
-            failing_since: None,
+            failure: None,
+            failures: Backoff::default(),
             last: None,
         };
         self.tasks.spawn(stop.clone().run_until_cancelled_owned(task.run(asker)));
@@ -157,8 +179,24 @@ struct FeedTask {
     out: mpsc::Sender<Message>,
     epoch: watch::Receiver<u64>,
     refreshed: mpsc::Receiver<()>,
-    failing_since: Option<crate::domain::Instant>,
+    failure: Option<FeedFailure>,
+    failures: Backoff,
     last: Option<Result<Observed, FeedFailure>>,
+}
+
+/// How long to wait after failures in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// The wait after one more failure: longer with each, and at least as long as the workspace asked.
+    fn after(&mut self, error: &ApiError) -> Duration {
+        let doubled = BACKOFF.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_AT_MOST);
+        self.failures += 1;
+        doubled.max(error.retry_after.unwrap_or_default())
+    }
 }
 
 impl FeedTask {
@@ -166,13 +204,20 @@ impl FeedTask {
         loop {
             // The first look shows what one request brings, and completes it with what several bring.
             let mut wait = Duration::ZERO;
+            // Not even a person's wish comes before what the workspace asked for.
+            let mut earliest = tokio::time::Instant::now();
             while wait.is_zero() {
                 let (answer, next) = match asker.ask().await {
                     Ok((observed, next)) => {
-                        self.failing_since = None;
+                        (self.failure, self.failures) = (None, Backoff::default());
                         (Ok(observed), next)
                     }
-                    Err(error) => (Err(self.failure(error)), MOVING * 2),
+                    Err(error) => {
+                        earliest = tokio::time::Instant::now() + error.retry_after.unwrap_or_default();
+                        let failure = error.since(self.failure.as_ref(), self.clock.now());
+                        self.failure = Some(failure.clone());
+                        (Err(failure), self.failures.after(&error))
+                    }
                 };
                 wait = next;
                 self.last = Some(answer);
@@ -186,22 +231,13 @@ impl FeedTask {
                     () = tokio::time::sleep_until(until) => break,
                     Some(()) = self.refreshed.recv() => {
                         asker.forget();
-                        break;
+                        if tokio::time::Instant::now() >= earliest {
+                            break;
+                        }
                     }
                     Ok(()) = self.epoch.changed() => if !self.send().await { return },
                 }
             }
-        }
-    }
-
-    fn failure(&mut self, error: ApiError) -> FeedFailure {
-        let since = *self.failing_since.get_or_insert_with(|| self.clock.now());
-        FeedFailure {
-            kind: error.kind,
-            since,
-            brief: error.brief,
-            message: error.message,
-            request_id: error.request_id,
         }
     }
 
@@ -216,6 +252,8 @@ impl FeedTask {
 /// What one feed asks, and what it need not ask again.
 struct Asker<A> {
     api: A,
+    events: mpsc::Sender<EventsRead>,
+    clock: Arc<dyn Clock>,
     subject: Subject,
     run: RunMemory,
     pipeline: PipelineMemory,
@@ -238,8 +276,20 @@ struct Surroundings {
 
 #[derive(Default)]
 struct PipelineMemory {
+    page: Option<Page>,
     flows: Flows,
     events: Vec<PipelineEvent>,
+    reading: EventsReading,
+    failures: Backoff,
+    /// Before this the events are not asked for: they failed.
+    events_at: Option<tokio::time::Instant>,
+}
+
+/// What changes seldom of a pipeline, and tells so in its events.
+struct Page {
+    read_at: tokio::time::Instant,
+    pipeline: Arc<Pipeline>,
+    updates: Vec<Update>,
 }
 
 impl<A: WorkspaceApi> Asker<A> {
@@ -259,6 +309,7 @@ impl<A: WorkspaceApi> Asker<A> {
     fn forget(&mut self) {
         self.run.surroundings = None;
         self.run.failure = None;
+        self.pipeline.page = None;
     }
 
     async fn latest_run(&mut self, job: JobId) -> Answer<(Observed, Duration)> {
@@ -270,6 +321,7 @@ impl<A: WorkspaceApi> Asker<A> {
                 message: format!("Job {job} has no run yet. One appears here when it starts."),
                 request_id: None,
                 absent: true,
+                retry_after: None,
             });
         };
         let id = newest.id;
@@ -324,31 +376,83 @@ impl<A: WorkspaceApi> Asker<A> {
             Some(known) => (known.recent.clone(), known.job.clone()),
             None => (Vec::new(), None),
         };
-        RunDetail { run, recent, job, failure: self.run.failure.clone() }
+        let interval_s = seconds(if run.state.is_active() { MOVING } else { RESTING });
+        RunDetail { run, recent, job, failure: self.run.failure.clone(), interval_s }
     }
 
+    /// The events at each look; the pipeline itself and its updates every half minute, or when an event says that an update
+    /// moved. Events that cannot be read leave the rest to be shown.
     async fn one_pipeline(&mut self, id: &PipelineId) -> Answer<(Observed, Duration)> {
+        let now = tokio::time::Instant::now();
+        let is_old = self.pipeline.page.as_ref().is_none_or(|page| now.duration_since(page.read_at) >= RESTING);
         let newer_than = self.pipeline.flows.newer_than();
-        let (pipeline, updates, events) = tokio::join!(
-            self.api.pipeline(id),
-            self.api.pipeline_updates(id, UPDATES),
-            self.api.pipeline_events(id, newer_than, EVENTS_PER_PAGE),
-        );
-        let (pipeline, updates, events) = (pipeline?, updates?, events?);
+        let is_due = self.pipeline.events_at.is_none_or(|at| at <= now);
+        let (page, events) =
+            tokio::join!(async { if is_old { Some(read_page(&self.api, id).await) } else { None } }, async {
+                if is_due { Some(self.api.pipeline_events(id, newer_than, EVENTS_PER_PAGE).await) } else { None }
+            },);
+        let moved = match events {
+            Some(answer) => self.take_events(id, answer),
+            None => false,
+        };
+        let known = self.pipeline.page.take();
+        let page = match (page, known) {
+            (Some(read), _) => read?,
+            (None, Some(known)) if !moved => known,
+            (None, _) => read_page(&self.api, id).await?,
+        };
+        let wait = page.interval();
         let memory = &mut self.pipeline;
-        memory.flows.fold(events.clone());
-        // The listing overlaps with what is known by some seconds.
-        memory.events.retain(|known| !events.iter().any(|new| new.id == known.id));
-        memory.events.extend(events);
-        memory.events.sort_by_key(|event| std::cmp::Reverse(event.at));
-        memory.events.truncate(EVENTS);
-        let active = updates.iter().any(|update| update.state.is_active());
+        let page = memory.page.insert(page);
         let watch = PipelineWatch {
-            pipeline: Arc::new(pipeline),
+            pipeline: page.pipeline.clone(),
             flows: memory.flows.watches(),
             lag: memory.flows.lag().to_vec(),
+            events: memory.reading.clone(),
         };
-        let detail = PipelineDetail { watch, updates, events: memory.events.clone() };
-        Ok((Observed::Pipeline(Arc::new(detail)), if active { MOVING } else { RESTING }))
+        let updates = page.updates.clone();
+        let detail = PipelineDetail { watch, updates, events: memory.events.clone(), interval_s: seconds(wait) };
+        Ok((Observed::Pipeline(Arc::new(detail)), wait))
     }
+
+    /// Takes events in and hands them on; whether they say that an update moved.
+    fn take_events(&mut self, id: &PipelineId, answer: Answer<Vec<PipelineEvent>>) -> bool {
+        let interval_s = seconds(self.pipeline.page.as_ref().map_or(STREAMING, Page::interval));
+        let memory = &mut self.pipeline;
+        let events = match answer {
+            Ok(events) => events,
+            Err(error) => {
+                let failure = error.since(memory.reading.failure.as_ref(), self.clock.now());
+                memory.reading.failure = Some(failure);
+                memory.events_at = Some(tokio::time::Instant::now() + memory.failures.after(&error));
+                return false;
+            }
+        };
+        memory.reading = EventsReading { read_at: Some(self.clock.now()), failure: None, interval_s };
+        (memory.events_at, memory.failures) = (None, Backoff::default());
+        let moved = memory.flows.fold(events.clone()).update_moved;
+        // The listing overlaps with what is known by some seconds.
+        memory.events.retain(|known| !events.iter().any(|new| new.id == known.id));
+        memory.events.extend(events.iter().cloned());
+        memory.events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        memory.events.truncate(EVENTS);
+        // A sweeper that does not keep up reads for itself.
+        let _ = self.events.try_send(EventsRead { pipeline: id.clone(), events, interval_s });
+        moved
+    }
+}
+
+impl Page {
+    fn interval(&self) -> Duration {
+        if self.updates.iter().any(|update| update.state.is_active()) { STREAMING } else { RESTING }
+    }
+}
+
+async fn read_page<A: WorkspaceApi>(api: &A, id: &PipelineId) -> Answer<Page> {
+    let (pipeline, updates) = tokio::join!(api.pipeline(id), api.pipeline_updates(id, UPDATES));
+    Ok(Page { read_at: tokio::time::Instant::now(), pipeline: Arc::new(pipeline?), updates: updates? })
+}
+
+fn seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)
 }

@@ -7,11 +7,13 @@ use super::api::ApiError;
 use super::flows::{Flows, Folded};
 use super::schedule::Errand;
 use crate::domain::Instant;
-use crate::domain::ids::{JobId, PipelineId, RunId};
+use crate::domain::ids::{JobId, PipelineId, RunId, UpdateId};
 use crate::domain::job::Job;
-use crate::domain::pipeline::{Pipeline, PipelineEvent, PipelineState};
+use crate::domain::pipeline::{Pipeline, PipelineEvent};
 use crate::domain::run::{Output, Run, RunState};
-use crate::domain::snapshot::{FailureNote, FeedFailure, JobWatch, PipelineWatch, Section, WorkspaceSnapshot};
+use crate::domain::snapshot::{
+    EventsReading, FailureNote, FeedFailure, JobWatch, PipelineWatch, Section, WorkspaceSnapshot,
+};
 use crate::domain::text;
 use crate::domain::workspace::Workspace;
 
@@ -33,8 +35,20 @@ struct KnownJob {
 #[derive(Clone, Debug)]
 struct KnownPipeline {
     pipeline: Arc<Pipeline>,
-    has_spec: bool,
+    spec: Spec,
     flows: Flows,
+    events: EventsReading,
+}
+
+/// What is known of a pipeline's specification.
+#[derive(Clone, Debug, Default)]
+struct Spec {
+    /// Whether one is known, be it of an earlier process.
+    known: bool,
+    /// The newest update when it was read: an edit takes effect with the next one.
+    update: Option<UpdateId>,
+    /// How many others had been asked for when this one was, in this process; 0 if it never was.
+    asked: u64,
 }
 
 /// Which of the four listings failed last, and since when.
@@ -68,6 +82,8 @@ pub struct Knowledge {
     failures: Failures,
     jobs_section: Option<Arc<Vec<JobWatch>>>,
     pipelines_section: Option<Arc<Vec<PipelineWatch>>>,
+    /// How many specifications were asked for.
+    specs_asked: u64,
 }
 
 impl Knowledge {
@@ -91,8 +107,13 @@ impl Knowledge {
         let pipelines = pipelines.iter().map(|watch| {
             let known = KnownPipeline {
                 pipeline: watch.pipeline.clone(),
-                has_spec: watch.pipeline.continuous.is_some(),
+                spec: Spec {
+                    known: watch.pipeline.continuous.is_some(),
+                    update: newest_update(&watch.pipeline),
+                    asked: 0,
+                },
                 flows: Flows::with_lag(watch.lag.clone()),
+                events: EventsReading::default(),
             };
             (watch.pipeline.id.clone(), known)
         });
@@ -113,6 +134,7 @@ impl Knowledge {
             failures: Failures::default(),
             jobs_section: cached.and_then(|cached| cached.jobs.value.clone()),
             pipelines_section: cached.and_then(|cached| cached.pipelines.value.clone()),
+            specs_asked: 0,
         }
     }
 
@@ -219,7 +241,8 @@ impl Knowledge {
         }
     }
 
-    /// A whole listing of pipelines. It tells no specification: what was read before is kept.
+    /// A whole listing of pipelines. It tells no specification: what was read before is kept, and asked for anew where a
+    /// new update may have brought an edited one into effect.
     pub fn pipelines_listed(&mut self, pipelines: Vec<Pipeline>, now: Instant) -> Vec<Errand> {
         let mut before = std::mem::take(&mut self.pipelines);
         let mut wanted = Vec::new();
@@ -233,11 +256,16 @@ impl Knowledge {
                     }
                     known
                 }
-                None => KnownPipeline { has_spec: false, pipeline: Arc::new(listed), flows: Flows::default() },
+                None => KnownPipeline {
+                    pipeline: Arc::new(listed),
+                    spec: Spec::default(),
+                    flows: Flows::default(),
+                    events: EventsReading::default(),
+                },
             };
-            if !known.has_spec {
+            if !known.spec.known || known.spec.update != newest_update(&known.pipeline) {
                 // Running ones first: whether they are streams decides whether their events are read.
-                wanted.push((!is_up(&known.pipeline.state), Errand::Spec(id.clone())));
+                wanted.push((!known.pipeline.state.is_up(), Errand::Spec(id.clone())));
             }
             self.pipelines.insert(id, known);
         }
@@ -252,20 +280,46 @@ impl Knowledge {
     /// One pipeline's own page.
     pub fn pipeline_read(&mut self, read: Pipeline) {
         if let Some(known) = self.pipelines.get_mut(&read.id) {
-            known.has_spec = true;
-            known.pipeline = Arc::new(read);
-            self.pipelines_section = None;
+            known.spec.known = true;
+            known.spec.update = newest_update(&read);
+            if *known.pipeline != read {
+                known.pipeline = Arc::new(read);
+                self.pipelines_section = None;
+            }
         }
     }
 
-    /// News of one pipeline's event log.
-    pub fn events_read(&mut self, id: &PipelineId, events: Vec<PipelineEvent>) -> Folded {
+    /// How many pipelines there are whose specification may have been edited since it was read.
+    pub fn specs_known(&self) -> usize {
+        self.pipelines.values().filter(|known| known.spec.known).count()
+    }
+
+    /// The pipeline whose specification was asked for the longest ago, which counts as asked for now.
+    pub fn oldest_spec(&mut self) -> Option<PipelineId> {
+        let known = self.pipelines.iter_mut().filter(|(_, known)| known.spec.known);
+        let (id, oldest) = known.min_by_key(|(_, known)| known.spec.asked)?;
+        self.specs_asked += 1;
+        oldest.spec.asked = self.specs_asked;
+        Some(id.clone())
+    }
+
+    /// Every pipeline's specification.
+    pub fn all_specs(&self) -> Vec<Errand> {
+        self.pipelines.keys().cloned().map(Errand::Spec).collect()
+    }
+
+    /// News of one pipeline's event log, which is read every `interval_s` seconds.
+    pub fn events_read(
+        &mut self,
+        id: &PipelineId,
+        events: Vec<PipelineEvent>,
+        interval_s: u32,
+        now: Instant,
+    ) -> Folded {
         let Some(known) = self.pipelines.get_mut(id) else { return Folded::default() };
-        let folded = known.flows.fold(events);
-        if folded.changed {
-            self.pipelines_section = None;
-        }
-        folded
+        known.events = EventsReading { read_at: Some(now), failure: None, interval_s };
+        self.pipelines_section = None;
+        known.flows.fold(events)
     }
 
     /// From when one pipeline's events are to be read; none for the newest page.
@@ -275,30 +329,30 @@ impl Knowledge {
 
     /// The running streams of tier 1, and the other running pipelines whose events tell something.
     pub fn pipelines_to_follow(&self, tier_of: &dyn Fn(&Pipeline) -> Option<u8>) -> (Vec<PipelineId>, Vec<PipelineId>) {
-        let up = self.pipelines.values().map(|known| &known.pipeline).filter(|pipeline| is_up(&pipeline.state));
-        let streams = up.filter(|pipeline| pipeline.continuous == Some(true));
+        let streams = self.pipelines.values().map(|known| &known.pipeline).filter(|pipeline| pipeline.is_streaming());
         let (urgent, others): (Vec<_>, Vec<_>) = streams.partition(|pipeline| tier_of(pipeline) == Some(1));
         let ids = |of: Vec<&Arc<Pipeline>>| of.into_iter().map(|pipeline| pipeline.id.clone()).collect();
         (ids(urgent), ids(others))
     }
 
-    /// A listing failed: the last good data stays, and says since when it is stuck.
+    /// A question failed: the last good data stays, and says since when it is stuck. Questions about a single run, job or
+    /// specification take nothing from what a listing told.
     pub fn failed(&mut self, errand: &Errand, error: &ApiError, now: Instant) {
         let slot = match errand {
             Errand::ActiveRuns => &mut self.failures.active,
             Errand::EndedRuns => &mut self.failures.ended,
             Errand::Jobs => &mut self.failures.jobs,
             Errand::Pipelines => &mut self.failures.pipelines,
-            _ => return,
+            Errand::Events(id) => match self.pipelines.get_mut(id) {
+                Some(known) => {
+                    self.pipelines_section = None;
+                    &mut known.events.failure
+                }
+                None => return,
+            },
+            Errand::Run(_) | Errand::Failure(..) | Errand::Spec(_) | Errand::OldestSpec | Errand::History(_) => return,
         };
-        let since = slot.as_ref().map_or(now, |failure| failure.since);
-        *slot = Some(FeedFailure {
-            kind: error.kind,
-            since,
-            brief: error.brief.clone(),
-            message: error.message.clone(),
-            request_id: error.request_id.clone(),
-        });
+        *slot = Some(error.since(slot.as_ref(), now));
     }
 
     /// All that is known, as one value. Sections that did not change are shared with the snapshot before.
@@ -399,13 +453,17 @@ impl KnownJob {
 
 impl KnownPipeline {
     fn watch(&self) -> PipelineWatch {
-        PipelineWatch { pipeline: self.pipeline.clone(), flows: self.flows.watches(), lag: self.flows.lag().to_vec() }
+        PipelineWatch {
+            pipeline: self.pipeline.clone(),
+            flows: self.flows.watches(),
+            lag: self.flows.lag().to_vec(),
+            events: self.events.clone(),
+        }
     }
 }
 
-/// Whether an update may be moving rows.
-fn is_up(state: &PipelineState) -> bool {
-    !matches!(state, PipelineState::Idle | PipelineState::Failed | PipelineState::Deleted)
+fn newest_update(pipeline: &Pipeline) -> Option<UpdateId> {
+    pipeline.updates.first().map(|update| update.id.clone())
 }
 
 /// A listing's entry, completed with what only the pipeline's own page tells.

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::api::WorkspaceApi;
-use self::feeds::Feeds;
+use self::feeds::{Feeds, Reached};
 use self::schedule::Pace;
 use self::sweeper::{Sweeper, SweeperOptions, TierOf};
 use crate::app::message::{Feed, Message};
@@ -29,6 +29,9 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::WorkspaceName;
 use crate::domain::snapshot::WorkspaceSnapshot;
 use crate::domain::workspace::Workspace;
+
+/// Readings of events that may wait for a sweeper.
+const READINGS: usize = 8;
 
 /// A workspace to be polled.
 pub struct Polled<A> {
@@ -67,15 +70,15 @@ impl<A: WorkspaceApi> Poller<A> {
     pub fn start(workspaces: Vec<Polled<A>>, options: &PollerOptions) -> Self {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let apis: Vec<_> =
-            workspaces.iter().map(|polled| (polled.workspace.name.clone(), polled.api.clone())).collect();
-        let feeds = Feeds::new(apis, options.clock.clone(), options.out.clone(), stop.child_token());
-        let mut refreshes = HashMap::new();
+        let (mut refreshes, mut reached) = (HashMap::new(), Vec::new());
         for (polled, place) in workspaces.into_iter().zip(0..) {
             let (refresh, refreshed) = mpsc::channel(1);
+            let (events, read) = mpsc::channel(READINGS);
             refreshes.insert(polled.workspace.name.clone(), refresh);
-            tasks.spawn(options.sweeper(polled, place).run(refreshed, stop.child_token()));
+            reached.push(Reached { workspace: polled.workspace.name.clone(), api: polled.api.for_person(), events });
+            tasks.spawn(options.sweeper(polled, place).run(refreshed, read, stop.child_token()));
         }
+        let feeds = Feeds::new(reached, options.clock.clone(), options.out.clone(), stop.child_token());
         Self { feeds, refreshes, tasks, stop }
     }
 

@@ -37,12 +37,14 @@ pub enum Errand {
     History(JobId),
     /// Read what is new in one pipeline's event log.
     Events(PipelineId),
+    /// Read anew the specification that was not read for the longest time: nothing else tells that it was edited.
+    OldestSpec,
 }
 
 impl Errand {
     /// Whether it comes again by the clock; the others are asked once.
-    fn recurs(&self) -> bool {
-        matches!(self, Self::ActiveRuns | Self::EndedRuns | Self::Jobs | Self::Pipelines | Self::Events(_))
+    pub fn recurs(&self) -> bool {
+        Clock::of(self).is_some()
     }
 }
 
@@ -94,6 +96,9 @@ const ACTIVE_AT_MOST: Duration = Duration::from_millis(8_500);
 /// Listing pages of active runs that a second may take.
 const ACTIVE_PAGES_PER_S: f64 = 0.4;
 
+/// Specifications are read anew no sooner after one another than this, however many there are.
+const SPEC_AFTER: Duration = Duration::from_secs(10);
+
 /// Event requests that a second may take for all pipelines of a workspace.
 const EVENTS_PER_S: f64 = 0.5;
 
@@ -112,6 +117,16 @@ const TRIES: u32 = 8;
 struct Turn {
     at: Elapsed,
     failures: u32,
+    /// Until when the workspace asked us to stay away: not even a person's wish comes before that.
+    earliest: Elapsed,
+    /// Whether it was ever answered or refused.
+    heard: bool,
+}
+
+impl Turn {
+    fn first(at: Elapsed) -> Self {
+        Self { at, failures: 0, earliest: Elapsed::ZERO, heard: false }
+    }
 }
 
 /// The plan of all questions to one workspace.
@@ -121,6 +136,8 @@ pub struct Schedule {
     jitter: ChaCha8Rng,
     turns: BTreeMap<Clock, Turn>,
     urgent: HashSet<PipelineId>,
+    /// How many specifications there are to be read anew.
+    specs: usize,
     once: VecDeque<Errand>,
     once_at: Elapsed,
     /// Questions asked once that failed: when they are asked again.
@@ -139,6 +156,7 @@ enum Clock {
     Jobs,
     Pipelines,
     Events(PipelineId),
+    Specs,
 }
 
 impl Clock {
@@ -149,6 +167,7 @@ impl Clock {
             Errand::Jobs => Some(Self::Jobs),
             Errand::Pipelines => Some(Self::Pipelines),
             Errand::Events(id) => Some(Self::Events(id.clone())),
+            Errand::OldestSpec => Some(Self::Specs),
             Errand::Run(_) | Errand::Failure(..) | Errand::Spec(_) | Errand::History(_) => None,
         }
     }
@@ -160,6 +179,7 @@ impl Clock {
             Self::Jobs => Errand::Jobs,
             Self::Pipelines => Errand::Pipelines,
             Self::Events(id) => Errand::Events(id.clone()),
+            Self::Specs => Errand::OldestSpec,
         }
     }
 }
@@ -168,12 +188,13 @@ impl Schedule {
     /// A plan whose first listings are due at once.
     pub fn new(pace: Pace, seed: u64) -> Self {
         let turns = [Clock::Active, Clock::Ended, Clock::Jobs, Clock::Pipelines]
-            .map(|clock| (clock, Turn { at: Elapsed::ZERO, failures: 0 }));
+            .map(|clock| (clock, Turn::first(Elapsed::ZERO)));
         Self {
             pace,
             jitter: ChaCha8Rng::seed_from_u64(seed),
             turns: BTreeMap::from(turns),
             urgent: HashSet::new(),
+            specs: 0,
             once: VecDeque::new(),
             once_at: Elapsed::ZERO,
             later: Vec::new(),
@@ -210,7 +231,27 @@ impl Schedule {
         for (place, id) in urgent.iter().chain(others).enumerate() {
             // New ones are spread out, so that they don't come in one burst for ever after.
             let spread = self.pace.spacing * u32::try_from(place).unwrap_or(u32::MAX);
-            self.turns.entry(Clock::Events(id.clone())).or_insert(Turn { at: now + spread, failures: 0 });
+            self.turns.entry(Clock::Events(id.clone())).or_insert(Turn::first(now + spread));
+        }
+    }
+
+    /// Says how many pipelines have a specification that is to be read anew now and then.
+    pub fn watch_specs(&mut self, count: usize, now: Elapsed) {
+        self.specs = count;
+        if count == 0 {
+            self.turns.remove(&Clock::Specs);
+        } else {
+            let at = now + self.specs_interval();
+            self.turns.entry(Clock::Specs).or_insert(Turn::first(at));
+        }
+    }
+
+    /// A recurring question was answered to somebody else: its turn is put off as if it had been asked here.
+    pub fn answered_elsewhere(&mut self, errand: &Errand, now: Elapsed) {
+        let wait = self.interval(errand, 0);
+        let wait = self.shortened(wait);
+        if let Some(turn) = Clock::of(errand).and_then(|clock| self.turns.get_mut(&clock)) {
+            *turn = Turn { heard: true, ..Turn::first(now + wait) };
         }
     }
 
@@ -223,10 +264,10 @@ impl Schedule {
         }
     }
 
-    /// Makes everything due that a person may want to see anew, failures or not.
+    /// Makes everything due that a person may want to see anew, failures or not, but for what the workspace put off.
     pub fn hasten_all(&mut self, now: Elapsed) {
-        for turn in self.turns.values_mut() {
-            turn.at = turn.at.min(now);
+        for turn in self.turns.iter_mut().filter(|(clock, _)| **clock != Clock::Specs).map(|(_, turn)| turn) {
+            turn.at = turn.at.min(now.max(turn.earliest));
         }
     }
 
@@ -272,12 +313,13 @@ impl Schedule {
         let wait = self.interval(errand, found);
         let wait = self.shortened(wait);
         if let Some(turn) = Clock::of(errand).and_then(|clock| self.turns.get_mut(&clock)) {
-            *turn = Turn { at: now + wait, failures: 0 };
+            *turn = Turn { heard: true, ..Turn::first(now + wait) };
         }
     }
 
-    /// No answer came: waits longer with every failure in a row.
-    pub fn failed(&mut self, errand: &Errand, now: Elapsed) {
+    /// No answer came: waits longer with every failure in a row, and at least as long as the workspace asked.
+    pub fn failed(&mut self, errand: &Errand, retry_after: Option<Duration>, now: Elapsed) {
+        let asked = retry_after.unwrap_or_default();
         self.in_flight.remove(errand);
         let Some(clock) = Clock::of(errand) else {
             let tries = self.tries.get(errand).map_or(1, |tries| tries + 1);
@@ -285,15 +327,15 @@ impl Schedule {
                 self.tries.remove(errand);
             } else {
                 self.tries.insert(errand.clone(), tries);
-                let wait = self.wait_after(tries);
+                let wait = self.wait_after(tries).max(asked);
                 self.later.push((now + wait, errand.clone()));
             }
             return;
         };
         let failures = self.turns.get(&clock).map_or(0, |turn| turn.failures).saturating_add(1);
-        let wait = self.wait_after(failures);
+        let wait = self.wait_after(failures).max(asked);
         if let Some(turn) = self.turns.get_mut(&clock) {
-            *turn = Turn { at: now + wait, failures };
+            *turn = Turn { at: now + wait, failures, earliest: now + asked, heard: true };
         }
     }
 
@@ -318,9 +360,18 @@ impl Schedule {
         u32::try_from(self.pace.pipelines.as_secs().max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Whether nothing is left that was to be asked once.
+    /// Seconds between two readings of a pipeline's events at present.
+    pub fn events_interval_s(&self, id: &PipelineId) -> u32 {
+        u32::try_from(self.events_interval(self.urgent.contains(id)).as_secs().max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether nothing is left that was to be asked once, and each stream's events were read or shown to be unreadable.
     pub fn settled(&self) -> bool {
-        self.once.is_empty() && self.later.is_empty() && self.in_flight.iter().all(Errand::recurs)
+        let heard = |(clock, turn): (&Clock, &Turn)| !matches!(clock, Clock::Events(_)) || turn.heard;
+        self.once.is_empty()
+            && self.later.is_empty()
+            && self.in_flight.iter().all(Errand::recurs)
+            && self.turns.iter().all(heard)
     }
 
     /// A workspace that does not list its active runs is asked for nothing else: one question a wait, no hammering.
@@ -362,8 +413,15 @@ impl Schedule {
             Errand::Jobs => self.pace.jobs,
             Errand::Pipelines => self.pace.pipelines,
             Errand::Events(id) => self.events_interval(self.urgent.contains(id)),
+            Errand::OldestSpec => self.specs_interval(),
             Errand::Run(_) | Errand::Failure(..) | Errand::Spec(_) | Errand::History(_) => Duration::ZERO,
         }
+    }
+
+    /// Each specification within the time in which jobs are, as long as there are not too many.
+    fn specs_interval(&self) -> Duration {
+        let count = u32::try_from(self.specs.max(1)).unwrap_or(u32::MAX);
+        (self.pace.jobs / count).max(SPEC_AFTER)
     }
 
     fn events_interval(&self, urgent: bool) -> Duration {
@@ -390,130 +448,4 @@ impl Schedule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn schedule() -> Schedule {
-        Schedule::new(Pace::default(), 7)
-    }
-
-    fn drain(schedule: &mut Schedule, now: Elapsed) -> Vec<Errand> {
-        std::iter::from_fn(|| schedule.take(now)).collect()
-    }
-
-    #[test]
-    fn the_first_four_listings_are_due_at_once_and_none_is_asked_twice() {
-        let mut schedule = schedule();
-        let first = drain(&mut schedule, Elapsed::ZERO);
-        assert_eq!(first, [Errand::ActiveRuns, Errand::Jobs, Errand::Pipelines]);
-        assert_eq!(schedule.next_at(), None, "all wait for answers");
-        schedule.answered(&Errand::ActiveRuns, 0, Elapsed::ZERO);
-        assert_eq!(drain(&mut schedule, Elapsed::ZERO), [Errand::EndedRuns], "once the workspace's clock is known");
-    }
-
-    #[test]
-    fn a_single_question_that_fails_is_asked_again_later_and_given_up_in_the_end() {
-        let mut schedule = schedule();
-        drain(&mut schedule, Elapsed::ZERO);
-        schedule.ask(Errand::Run(RunId(5)));
-        let (mut now, mut asked) = (Elapsed::ZERO, 0);
-        while let Some(at) = schedule.next_at() {
-            now = now.max(at);
-            for errand in drain(&mut schedule, now) {
-                asked += 1;
-                schedule.failed(&errand, now);
-                schedule.ask(errand);
-            }
-            assert!(now < Duration::from_hours(1), "it never gives up");
-            if asked > TRIES {
-                break;
-            }
-        }
-        assert_eq!(asked, TRIES + 1);
-        assert!(now > Duration::from_mins(5), "{now:?}");
-    }
-
-    #[test]
-    fn active_runs_come_again_within_the_promise_whatever_their_number() {
-        for found in [0, 1, 30, 500, 10_000] {
-            let mut schedule = schedule();
-            drain(&mut schedule, Elapsed::ZERO);
-            schedule.answered(&Errand::ActiveRuns, found, Elapsed::ZERO);
-            assert_eq!(drain(&mut schedule, Elapsed::ZERO), [Errand::EndedRuns]);
-            let at = schedule.next_at().expect("a next turn");
-            assert!(at <= ACTIVE_AT_MOST, "{found} runs: {at:?}");
-            assert!(at >= Duration::from_secs(4), "{found} runs: {at:?}");
-        }
-    }
-
-    #[test]
-    fn a_dead_workspace_is_asked_one_thing_ever_more_seldom() {
-        let mut schedule = schedule();
-        let mut now = Elapsed::ZERO;
-        for errand in drain(&mut schedule, now) {
-            schedule.failed(&errand, now);
-        }
-        schedule.ask(Errand::History(JobId(1)));
-        let mut asked = 0;
-        while now < Duration::from_hours(1) {
-            now = schedule.next_at().expect("it tries again");
-            for errand in drain(&mut schedule, now) {
-                assert_eq!(errand, Errand::ActiveRuns);
-                schedule.failed(&errand, now);
-                asked += 1;
-            }
-        }
-        assert!((25..=45).contains(&asked), "{asked} questions in an hour");
-    }
-
-    #[test]
-    fn one_good_answer_ends_the_waiting() {
-        let mut schedule = schedule();
-        for errand in drain(&mut schedule, Elapsed::ZERO) {
-            schedule.failed(&errand, Elapsed::ZERO);
-        }
-        let now = schedule.next_at().expect("a retry");
-        assert_eq!(schedule.take(now), Some(Errand::ActiveRuns));
-        schedule.answered(&Errand::ActiveRuns, 3, now);
-        assert!(schedule.next_at().expect("a next turn") <= now + Duration::from_secs(5));
-    }
-
-    #[test]
-    fn endings_and_failures_overtake_history() {
-        let mut schedule = schedule();
-        drain(&mut schedule, Elapsed::ZERO);
-        schedule.ask(Errand::History(JobId(1)));
-        schedule.ask(Errand::Run(RunId(5)));
-        schedule.ask(Errand::Run(RunId(5)));
-        assert_eq!(schedule.take(Elapsed::ZERO), Some(Errand::Run(RunId(5))));
-        assert_eq!(schedule.take(Elapsed::ZERO), None, "spaced out");
-        assert_eq!(schedule.take(Duration::from_millis(160)), Some(Errand::History(JobId(1))));
-        assert!(!schedule.settled());
-        schedule.answered(&Errand::Run(RunId(5)), 1, Duration::from_secs(1));
-        schedule.answered(&Errand::History(JobId(1)), 1, Duration::from_secs(1));
-        assert!(schedule.settled());
-    }
-
-    #[test]
-    fn urgent_streams_are_read_within_20_s_up_to_ten_of_them_and_the_rate_wins_beyond() {
-        for (count, bound_s) in [(1, 15), (7, 15), (10, 20), (30, 60)] {
-            let mut schedule = schedule();
-            drain(&mut schedule, Elapsed::ZERO);
-            let ids: Vec<PipelineId> = (0..count).map(|n| PipelineId::new(format!("p{n}"))).collect();
-            schedule.watch_events(&ids, &[], Elapsed::ZERO);
-            assert_eq!(schedule.events_interval(true), Duration::from_secs(bound_s), "{count} streams");
-        }
-    }
-
-    #[test]
-    fn a_pipeline_that_is_no_longer_watched_is_no_longer_asked() {
-        let mut schedule = schedule();
-        drain(&mut schedule, Elapsed::ZERO);
-        let id = PipelineId::new("p");
-        schedule.watch_events(std::slice::from_ref(&id), &[], Elapsed::ZERO);
-        assert_eq!(schedule.take(Elapsed::ZERO), Some(Errand::Events(id.clone())));
-        schedule.watch_events(&[], &[], Elapsed::ZERO);
-        schedule.answered(&Errand::Events(id), 3, Elapsed::ZERO);
-        assert_eq!(schedule.next_at(), None);
-    }
-}
+mod tests;

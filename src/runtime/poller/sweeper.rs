@@ -16,7 +16,7 @@ use super::schedule::{Elapsed, Errand, Pace, Schedule};
 use crate::app::message::{Fact, Feed, Message, Observed};
 use crate::domain::Instant;
 use crate::domain::clock::Clock;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{PipelineId, RunId};
 use crate::domain::job::Job;
 use crate::domain::pipeline::{Pipeline, PipelineEvent};
 use crate::domain::run::{Output, Run};
@@ -31,6 +31,10 @@ const LOOK_BACK: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
 /// How far two listings of ended runs overlap, since runs appear in listings somewhat late.
 const OVERLAP: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+
+/// Specifications are read anew only while the workspace's last minute took fewer requests than this: under one a second
+/// in all, whatever else is asked (issue 3).
+const SPECS_BELOW: u32 = 55;
 
 /// Says which tier a pipeline belongs to.
 pub type TierOf = Arc<dyn Fn(&Workspace, &Pipeline) -> Option<u8> + Send + Sync>;
@@ -66,6 +70,29 @@ enum Report {
     Spec(Box<Pipeline>),
     History(Vec<Run>),
     Events(Vec<PipelineEvent>),
+    Nothing,
+}
+
+/// What somebody else read of a pipeline's event log, while a screen shows it: one reading serves both.
+#[derive(Debug)]
+pub struct EventsRead {
+    /// Whose.
+    pub pipeline: PipelineId,
+    /// What was new.
+    pub events: Vec<PipelineEvent>,
+    /// Seconds until they are read again.
+    pub interval_s: u32,
+}
+
+/// How far a sweeper goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// On and on.
+    Endless,
+    /// One sweep, with only what the present state needs.
+    Shallow,
+    /// One sweep, with each job's older runs and each pipeline's specification.
+    Deep,
 }
 
 /// One workspace's poller.
@@ -81,8 +108,7 @@ pub struct Sweeper<A> {
     /// Up to when, in workspace time, ended runs were listed.
     ended_until: Option<Instant>,
     publish_at: Option<Elapsed>,
-    /// Whether only what the present state needs is asked.
-    shallow: bool,
+    depth: Depth,
 }
 
 impl<A: WorkspaceApi> Sweeper<A> {
@@ -102,12 +128,18 @@ impl<A: WorkspaceApi> Sweeper<A> {
             began: tokio::time::Instant::now(),
             ended_until,
             publish_at: None,
-            shallow: false,
+            depth: Depth::Endless,
         }
     }
 
-    /// Polls until told to stop. A message on `refresh` makes all listings due at once.
-    pub async fn run(mut self, mut refresh: mpsc::Receiver<()>, stop: CancellationToken) {
+    /// Polls until told to stop. A message on `refresh` makes all listings due at once; what comes by `elsewhere` is not
+    /// asked for here.
+    pub async fn run(
+        mut self,
+        mut refresh: mpsc::Receiver<()>,
+        mut elsewhere: mpsc::Receiver<EventsRead>,
+        stop: CancellationToken,
+    ) {
         let mut on_the_way = FuturesUnordered::new();
         loop {
             let now = self.began.elapsed();
@@ -123,16 +155,18 @@ impl<A: WorkspaceApi> Sweeper<A> {
                 () = stop.cancelled() => return,
                 Some(()) = refresh.recv() => self.schedule.hasten_all(self.began.elapsed()),
                 Some((errand, answer)) = on_the_way.next() => self.take_in(&errand, answer),
+                Some(read) = elsewhere.recv() => self.take_from_elsewhere(read),
                 () = wait_until(self.began, wake_at) => {}
             }
         }
     }
 
-    /// Asks until one complete sweep of jobs, runs and pipelines is known, or shown to be impossible, and every failure
-    /// is explained. For subcommands that print once. Each job's older runs and each pipeline's specification, a request
-    /// apiece, are read only if `deep`.
+    /// Asks until one complete sweep of jobs, runs and pipelines is known, or shown to be impossible, every failure is
+    /// explained, and the events of every stream that runs were read or shown to be unreadable. For subcommands that print
+    /// once. Each job's older runs and each pipeline's specification, a request apiece, are read only if `deep`; then
+    /// what the cache holds of specifications is read anew too.
     pub async fn sweep_once(mut self, deep: bool) -> WorkspaceSnapshot {
-        self.shallow = !deep;
+        self.depth = if deep { Depth::Deep } else { Depth::Shallow };
         let mut on_the_way = FuturesUnordered::new();
         loop {
             let now = self.began.elapsed();
@@ -159,8 +193,11 @@ impl<A: WorkspaceApi> Sweeper<A> {
     }
 
     /// Puts a question on its way.
-    fn go(&self, errand: Errand) -> BoxFuture<'static, (Errand, Answer<Report>)> {
+    fn go(&mut self, errand: Errand) -> BoxFuture<'static, (Errand, Answer<Report>)> {
         let api = self.api.clone();
+        // Nothing waits for a specification that is read anew: it takes what others leave of the workspace's minute.
+        let has_room = api.requests_last_minute() < SPECS_BELOW;
+        let oldest_spec = if errand == Errand::OldestSpec && has_room { self.knowledge.oldest_spec() } else { None };
         let ended_from = self.ended_from();
         let newer_than = match &errand {
             Errand::Events(id) => self.knowledge.events_newer_than(id),
@@ -177,6 +214,10 @@ impl<A: WorkspaceApi> Sweeper<A> {
                 Errand::Spec(id) => api.pipeline(id).await.map(|pipeline| Report::Spec(Box::new(pipeline))),
                 Errand::History(job) => api.job_runs(*job, RUNS_PER_JOB, false).await.map(Report::History),
                 Errand::Events(id) => api.pipeline_events(id, newer_than, EVENTS_PER_PAGE).await.map(Report::Events),
+                Errand::OldestSpec => match oldest_spec {
+                    Some(id) => api.pipeline(&id).await.map(|pipeline| Report::Spec(Box::new(pipeline))),
+                    None => Ok(Report::Nothing),
+                },
             };
             (errand, report)
         }
@@ -193,7 +234,8 @@ impl<A: WorkspaceApi> Sweeper<A> {
         let (elapsed, now) = (self.began.elapsed(), self.clock.now());
         let report = match answer {
             Ok(report) => report,
-            Err(error) if error.absent => {
+            // Of what recurs, the next listing tells whether it is gone.
+            Err(error) if error.absent && !errand.recurs() => {
                 self.schedule.dropped(errand);
                 if let Errand::Run(id) | Errand::Failure(_, id) = errand {
                     self.knowledge.run_gone(*id);
@@ -202,7 +244,7 @@ impl<A: WorkspaceApi> Sweeper<A> {
             }
             Err(error) => {
                 tracing::warn!(workspace = %self.workspace.name, ?errand, error = %error.message, "poll failed");
-                self.schedule.failed(errand, elapsed);
+                self.schedule.failed(errand, error.retry_after, elapsed);
                 self.knowledge.failed(errand, &error, now);
                 self.publish_by(elapsed);
                 return;
@@ -212,17 +254,41 @@ impl<A: WorkspaceApi> Sweeper<A> {
             Report::ActiveRuns(runs) => runs.len(),
             _ => 0,
         };
+        let is_news = !matches!(report, Report::Nothing);
         let errands = self.know(errand, report, now, elapsed);
         for errand in errands {
             match errand {
                 Errand::Jobs => self.schedule.hasten(&errand, elapsed),
-                Errand::History(_) | Errand::Spec(_) if self.shallow => {}
+                Errand::History(_) | Errand::Spec(_) if self.depth == Depth::Shallow => {}
                 errand => self.schedule.ask(errand),
             }
         }
         self.schedule.answered(errand, found, elapsed);
-        let soon = matches!(errand, Errand::Spec(_) | Errand::History(_) | Errand::Failure(..));
-        self.publish_by(if soon { elapsed + COMPANY } else { elapsed });
+        if is_news {
+            let soon = matches!(errand, Errand::Spec(_) | Errand::History(_) | Errand::Failure(..));
+            self.publish_by(if soon { elapsed + COMPANY } else { elapsed });
+        }
+    }
+
+    fn take_from_elsewhere(&mut self, read: EventsRead) {
+        let (elapsed, now) = (self.began.elapsed(), self.clock.now());
+        let EventsRead { pipeline, events, interval_s } = read;
+        self.schedule.answered_elsewhere(&Errand::Events(pipeline.clone()), elapsed);
+        self.take_events(&pipeline, events, interval_s, now, elapsed);
+        self.publish_by(elapsed);
+    }
+
+    fn take_events(
+        &mut self,
+        id: &PipelineId,
+        events: Vec<PipelineEvent>,
+        interval_s: u32,
+        now: Instant,
+        elapsed: Elapsed,
+    ) {
+        if self.knowledge.events_read(id, events, interval_s, now).update_moved {
+            self.schedule.hasten(&Errand::Pipelines, elapsed);
+        }
     }
 
     fn know(&mut self, errand: &Errand, report: Report, now: Instant, elapsed: Elapsed) -> Vec<Errand> {
@@ -242,7 +308,7 @@ impl<A: WorkspaceApi> Sweeper<A> {
             Report::Pipelines(pipelines) => {
                 let errands = self.knowledge.pipelines_listed(pipelines, now);
                 self.follow_pipelines(elapsed);
-                errands
+                if self.depth == Depth::Deep { self.knowledge.all_specs() } else { errands }
             }
             Report::Run(run) => self.knowledge.run_read(*run),
             Report::Failure(run, output) => {
@@ -260,11 +326,11 @@ impl<A: WorkspaceApi> Sweeper<A> {
             }
             Report::Events(events) => {
                 let Errand::Events(id) = errand else { return Vec::new() };
-                if self.knowledge.events_read(id, events).update_moved {
-                    self.schedule.hasten(&Errand::Pipelines, elapsed);
-                }
+                let interval_s = self.schedule.events_interval_s(id);
+                self.take_events(id, events, interval_s, now, elapsed);
                 Vec::new()
             }
+            Report::Nothing => Vec::new(),
         }
     }
 
@@ -272,6 +338,9 @@ impl<A: WorkspaceApi> Sweeper<A> {
         let tier_of = |pipeline: &Pipeline| (self.tier_of)(&self.workspace, pipeline);
         let (urgent, others) = self.knowledge.pipelines_to_follow(&tier_of);
         self.schedule.watch_events(&urgent, &others, elapsed);
+        if self.depth == Depth::Endless {
+            self.schedule.watch_specs(self.knowledge.specs_known(), elapsed);
+        }
     }
 
     fn publish_by(&mut self, at: Elapsed) {

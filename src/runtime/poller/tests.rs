@@ -13,7 +13,7 @@ use crate::app::message::{Fact, Feed, Message, Observed};
 use crate::domain::clock::Clock;
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::run::{Outcome, RunState};
-use crate::domain::snapshot::{FailureKind, Freshness, JobWatch, RunDetail, WorkspaceSnapshot};
+use crate::domain::snapshot::{FailureKind, Freshness, JobWatch, PipelineWatch, RunDetail, WorkspaceSnapshot};
 use crate::runtime::clock::tests::TimerClock;
 
 struct Rig {
@@ -24,6 +24,7 @@ struct Rig {
 }
 
 mod counts;
+mod pipelines;
 
 fn options(clock: &Arc<TimerClock>, out: mpsc::Sender<Message>) -> PollerOptions {
     PollerOptions {
@@ -98,6 +99,37 @@ fn fake_with_jobs(count: u64) -> FakeApi {
 
 fn seconds(count: i64) -> chrono::TimeDelta {
     chrono::TimeDelta::seconds(count)
+}
+
+/// One sweep, as a subcommand makes it.
+async fn sweep(
+    api: &FakeApi,
+    clock: &Arc<TimerClock>,
+    cached: Option<Arc<WorkspaceSnapshot>>,
+    deep: bool,
+) -> WorkspaceSnapshot {
+    let (out, _messages) = mpsc::channel(1);
+    let polled = Polled { workspace: workspace(), api: api.clone(), cached };
+    options(clock, out).sweeper(polled, 0).sweep_once(deep).await
+}
+
+fn error(kind: FailureKind, brief: &str) -> ApiError {
+    ApiError {
+        kind,
+        brief: brief.to_owned(),
+        message: format!("It says {brief}."),
+        request_id: Some("r-1".into()),
+        absent: false,
+        retry_after: None,
+    }
+}
+
+fn pipeline_of<'s>(snapshot: &'s WorkspaceSnapshot, id: &str) -> Option<&'s PipelineWatch> {
+    snapshot.pipelines.value.as_ref()?.iter().find(|watch| watch.pipeline.id.as_str() == id)
+}
+
+fn records_of(snapshot: &WorkspaceSnapshot, id: &str) -> Option<u64> {
+    pipeline_of(snapshot, id)?.flows.first()?.backlog.records
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,13 +237,7 @@ async fn a_broken_workspace_keeps_its_data_says_since_when_and_is_not_hammered()
     let mut rig = Rig::start(fake_with_jobs(2), None);
     rig.settled().await;
     rig.pass(Duration::from_mins(2)).await;
-    let expired = ApiError {
-        kind: FailureKind::Auth,
-        brief: "401 token expired".into(),
-        message: "The token has expired.".into(),
-        request_id: Some("r-1".into()),
-        absent: false,
-    };
+    let expired = error(FailureKind::Auth, "401 token expired");
     rig.api.contents().broken = Some(expired);
     let (first, _) = rig.until(|s| s.jobs.failure.is_some()).await;
     let before = rig.api.asked_in_all();
@@ -246,12 +272,7 @@ async fn a_tier_1_backlog_is_seen_within_20_s() {
         rig.pass(Duration::from_millis(2_730 * (n % 7))).await;
         let event = backlog_event(&format!("e{n}"), rig.clock.now(), 1_000 + n);
         rig.api.contents().events.entry("s3".into()).or_default().push(event);
-        let seen = |s: &WorkspaceSnapshot| {
-            let pipelines = s.pipelines.value.as_ref()?;
-            let watch = pipelines.iter().find(|watch| watch.pipeline.id.as_str() == "s3")?;
-            watch.flows.first()?.backlog.records
-        };
-        let (_, took) = rig.until(|s| seen(s) == Some(1_000 + n)).await;
+        let (_, took) = rig.until(|s| records_of(s, "s3") == Some(1_000 + n)).await;
         slowest = slowest.max(took);
     }
     assert!(slowest <= Duration::from_secs(20), "{slowest:?}");
@@ -368,23 +389,13 @@ async fn one_sweep_is_whole_and_explains_failures_without_reading_history() {
         run(1, 1, ended(Outcome::Failed), now - seconds(90)),
         run(2, 2, ended(Outcome::Succeeded), now - chrono::TimeDelta::days(9)),
     ];
-    let sweep = async |deep: bool| {
-        let (out, _messages) = mpsc::channel(1);
-        let polled = Polled { workspace: workspace(), api: api.clone(), cached: None };
-        options(&clock, out).sweeper(polled, 0).sweep_once(deep).await
-    };
+    let sweep = async |deep: bool| sweep(&api, &clock, None, deep).await;
     let shallow = sweep(false).await;
     assert!(watch_of(&shallow, 1).is_some_and(|watch| watch.failure.is_some()));
     assert_eq!(state_of(&shallow, 2), None);
     assert_eq!(api.contents().asked.get("job_runs"), None);
     assert_eq!(state_of(&sweep(true).await, 2), Some(ended(Outcome::Succeeded)));
-    api.contents().broken = Some(ApiError {
-        kind: FailureKind::Auth,
-        brief: "401".into(),
-        message: "no".into(),
-        request_id: None,
-        absent: false,
-    });
+    api.contents().broken = Some(error(FailureKind::Auth, "401"));
     let broken = sweep(false).await;
     assert!(broken.jobs.failure.is_some() && broken.pipelines.failure.is_some());
 }

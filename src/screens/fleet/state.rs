@@ -63,6 +63,7 @@ impl State {
         let shown = Counts::of(self.rows.iter().map(Arc::as_ref));
         let all = shared.fleet.counts();
         Counts {
+            unreadable: all.unreadable.saturating_sub(shown.unreadable),
             total: all.total.saturating_sub(shown.total),
             failing: all.failing.saturating_sub(shown.failing),
             lagging: all.lagging.saturating_sub(shown.lagging),

@@ -40,6 +40,8 @@ struct Shown {
     /// The workspace's time.
     now: Instant,
     stale: bool,
+    /// How far its lag can be trusted; none of what is no stream that runs.
+    lag: Option<Freshness>,
 }
 
 const COLUMNS: [Column<Shown>; 10] = [
@@ -116,7 +118,8 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
 impl Shown {
     fn new(row: &Arc<FleetRow>, shared: &Shared) -> Self {
         let stale = !matches!(shared.fleet.freshness(&row.id, shared.now), Freshness::Fresh { .. });
-        Self { row: Arc::clone(row), now: shared.fleet.world_now(&row.id.workspace, shared.now), stale }
+        let lag = row.lag_freshness(shared.now);
+        Self { row: Arc::clone(row), now: shared.fleet.world_now(&row.id.workspace, shared.now), stale, lag }
     }
 }
 
@@ -139,6 +142,11 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     if all.reading > 0 {
         let words = format!("older runs of {} jobs still to be read", all.reading);
         left.push(Part::dropped(3, [look.span(Role::Muted, words)]));
+    }
+    if all.unreadable > 0 {
+        let streams = if all.unreadable == 1 { "stream" } else { "streams" };
+        let words = format!("the lag of {} {streams} cannot be read", all.unreadable);
+        left.push(Part::dropped(1, [look.span(Role::Warning, words)]));
     }
     for (count, word, role) in [(hidden.failing, "failing", Role::Danger), (hidden.lagging, "lagging", Role::Warning)] {
         if count > 0 {
@@ -247,12 +255,22 @@ fn past(shown: &Shown, look: &Look<'_>, width: u16) -> Line<'static> {
             let unread = (*reading && cells.len() < usize::from(width)).then_some(Status::Unread);
             Line::from_iter(unread.iter().chain(cells).map(|cell| look.cell(*cell)))
         }
+        Past::Lag { readings, .. } if readings.is_empty() => match &shown.lag {
+            Some(Freshness::Failed { .. }) => look.span(Role::Warning, "lag unread").into(),
+            _ => Line::default(),
+        },
         Past::Lag { readings, rising } => {
             let role = if *rising || shown.row.status == Status::Lagging { Role::Warning } else { Role::Muted };
+            let role = if is_old(shown) { Role::Stale } else { role };
             look.span(role, sparkline(readings, usize::from(width), Some(highest(&shown.row, readings)), look.glyphs()))
                 .into()
         }
     }
+}
+
+/// Whether a stream's lag is not of now.
+fn is_old(shown: &Shown) -> bool {
+    shown.lag.as_ref().is_some_and(|lag| !matches!(lag, Freshness::Fresh { .. }))
 }
 
 /// The top of a lag's scale: what is allowed, so that a calm stream is drawn low, or the highest reading above it.
@@ -274,6 +292,15 @@ fn took(shown: &Shown, look: &Look<'_>, _: u16) -> Line<'static> {
 
 fn unusual(shown: &Shown, look: &Look<'_>, _: u16) -> Line<'static> {
     let glyphs = look.glyphs();
+    match &shown.lag {
+        Some(Freshness::Stale { age_s } | Freshness::Failed { age_s: Some(age_s), .. }) => {
+            return look.span(Role::Stale, format!("{} old", age(*age_s))).into();
+        }
+        Some(Freshness::Failed { age_s: None, .. } | Freshness::Loading) => {
+            return look.span(Role::Stale, "unread").into();
+        }
+        Some(Freshness::Fresh { .. }) | None => {}
+    }
     if let Past::Lag { rising: true, .. } = shown.row.past {
         return look.span(Role::Warning, format!("{} lag", glyphs.up)).into();
     }
@@ -309,6 +336,11 @@ fn details(row: Option<&Arc<FleetRow>>, shared: &Shared, look: &Look<'_>, area: 
             shared.fleet.freshness(&row.id, shared.now)
     {
         facts[0].insert(1, look.span(Role::Stale, format!("{} old", age(age_s))));
+    }
+    if let Some(Freshness::Failed { failure, age_s }) = &shown.lag {
+        let since = age_s.map_or_else(|| "was never read".to_owned(), |age_s| format!("was read {} ago", age(age_s)));
+        let words = format!("its lag {since}: {}", outside::line(&failure.brief));
+        facts[0].insert(1, look.span(Role::Warning, words));
     }
     let count = if area.height >= TALL { 3 } else { 2 };
     lines.extend(facts.into_iter().take(count).map(|facts| sentence(facts, look, room)));
@@ -448,7 +480,7 @@ fn scale(row: &FleetRow, allowed_s: Option<u64>) -> Option<String> {
     })
 }
 
-/// What waits in a flow's source, and how fast it comes and goes.
+/// What waits in a flow's source, and how fast it is written.
 fn flow_facts(flow: &FlowWatch) -> Vec<String> {
     #[expect(clippy::cast_precision_loss, reason = "shown in three digits")]
     let records = flow.backlog.records.map(|records| format!("{} records", count(records as f64)));
@@ -457,9 +489,7 @@ fn flow_facts(flow: &FlowWatch) -> Vec<String> {
     if !waits.is_empty() {
         facts.push(format!("backlog {}", waits.join(", ")));
     }
-    let rate = |word: &str, rate: Option<f64>| rate.map(|rate| format!("{word} {} rows/s", count(rate)));
-    facts.extend(rate("in", flow.input_rows_per_s));
-    facts.extend(rate("out", flow.output_rows_per_s));
+    facts.extend(flow.output_rows_per_s.map(|rate| format!("out {} rows/s", count(rate))));
     facts
 }
 

@@ -45,9 +45,11 @@ impl Page for State {
         let record = &logged.record;
         let mut copies: Vec<Copyable> = record.request_id.iter().map(Copyable::id).collect();
         copies.extend(Copyable::json(record));
-        if let Some(watched) = shared.fleet.workspace(&record.workspace).filter(|_| record.method == "GET") {
+        // A call of which something was left out would ask for something else.
+        let can_repeat = record.method == "GET" && record.is_whole;
+        if let Some(watched) = shared.fleet.workspace(&record.workspace).filter(|_| can_repeat) {
             let query = if record.query.is_empty() { String::new() } else { format!("?{}", record.query) };
-            copies.push(Copyable::call(&watched.snapshot.workspace.host, &format!("{}{query}", record.route)));
+            copies.push(Copyable::call(&watched.snapshot.workspace.host, &format!("{}{query}", record.path)));
         }
         copies
     }

@@ -81,7 +81,7 @@ fn bar(state: &State, shared: &Shared, look: &Look<'_>) -> Bar {
     let total = if shown == all { format!("{all} requests") } else { format!("{shown} of {all} requests") };
     let mut left = vec![Part::fixed([look.span(Role::Heading, "Log")]), Part::fixed([Span::raw(total)])];
     if all == LOG_LENGTH {
-        left.push(Part::dropped(6, [look.span(Role::Muted, "older ones are in the log file")]));
+        left.push(Part::dropped(6, [look.span(Role::Muted, "log = \"debug\" keeps older ones in the log file")]));
     }
     if failures > 0 {
         left.push(Part::dropped(1, [look.span(Role::Danger, format!("{failures} failed"))]));

@@ -8,7 +8,7 @@ use crate::domain::fixture::{now, pipeline};
 use crate::domain::pipeline::{
     Backlog, Expectation, FlowProgress, Level, Pipeline, PipelineEvent, PipelineState, Update, UpdateState,
 };
-use crate::domain::snapshot::{FlowWatch, LagSample, PipelineDetail, PipelineWatch};
+use crate::domain::snapshot::{EventsReading, FlowWatch, LagSample, PipelineDetail, PipelineWatch};
 
 fn flow(name: &str, status: &str, records: &[u64], expectations: Vec<Expectation>) -> FlowWatch {
     let backlog = |records: u64| Backlog {
@@ -23,7 +23,6 @@ fn flow(name: &str, status: &str, records: &[u64], expectations: Vec<Expectation
         status: status.to_owned(),
         backlog: records.last().copied().map_or_else(Backlog::default, backlog),
         output_rows_per_s: Some(71_000.0),
-        input_rows_per_s: Some(118_000.0),
         history: records
             .iter()
             .enumerate()
@@ -124,12 +123,18 @@ pub(crate) fn lagging() -> PipelineDetail {
         flow("orders_daily", "WARPING", &[], vec![expectation("not_in_future", "orders_daily", 0, 0)]),
     ];
     PipelineDetail {
-        watch: PipelineWatch { pipeline: Arc::new(pipeline), flows, lag: Vec::new() },
+        watch: PipelineWatch {
+            pipeline: Arc::new(pipeline),
+            flows,
+            lag: Vec::new(),
+            events: EventsReading { read_at: Some(now()), failure: None, interval_s: 10 },
+        },
         updates: vec![
             update("update-9", UpdateState::Running, "RETRY_ON_FAILURE", 2),
             update("update-8", UpdateState::Failed, "SERVICE_UPGRADE", 20),
             update("update-7", UpdateState::Canceled, "USER_ACTION", 90),
         ],
         events: events(),
+        interval_s: 10,
     }
 }

@@ -29,12 +29,7 @@ const fn action(action: Action) -> command::Action {
 }
 
 static COMMANDS: [Command; 6] = [
-    here(
-        "level",
-        "level",
-        "Show only warnings and errors, only errors, all with metrics, or what is usual.",
-        action(Action::Level),
-    ),
+    here("level", "level", "Show only warnings and errors, only errors, or all events again.", action(Action::Level)),
     here("follow", "follow", "Go to the newest event and stay with the newest.", action(Action::Follow)),
     here("zoom", "zoom", "Show the whole event, or go back to the lists.", action(Action::Zoom)),
     act("start", "start", "Start an update of the pipeline.", Act::Start),

@@ -13,10 +13,6 @@ use crate::domain::ids::{PipelineId, WorkspaceName};
 use crate::domain::pipeline::{Expectation, Level, PipelineEvent};
 use crate::domain::snapshot::{Freshness, PipelineDetail, PipelineWatch, Section};
 
-/// Seconds between two looks at a pipeline that moves, and at one that rests.
-const MOVING_S: u32 = 5;
-const RESTING_S: u32 = 30;
-
 /// Which pane has the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pane {
@@ -76,7 +72,7 @@ impl State {
         let mut state = Self {
             workspace,
             id,
-            detail: Section { interval_s: MOVING_S, ..Section::default() },
+            detail: Section::default(),
             flows: Vec::new(),
             path: String::new(),
             guards: Vec::new(),
@@ -100,6 +96,19 @@ impl State {
     /// How far what is shown can be trusted at `now` (local time).
     pub fn freshness(&self, now: Instant) -> Freshness {
         self.detail.freshness(now)
+    }
+
+    /// How far what the event log tells can be trusted at `now` (local time); none if nothing was read yet.
+    pub fn events_freshness(&self, now: Instant) -> Option<Freshness> {
+        self.detail().map(|detail| detail.watch.events.freshness(now))
+    }
+
+    /// How far flows, expectations and events can be trusted: as far as the page and the event log both can.
+    pub fn freshness_of_figures(&self, now: Instant) -> Freshness {
+        match self.freshness(now) {
+            Freshness::Fresh { age_s } => self.events_freshness(now).unwrap_or(Freshness::Fresh { age_s }),
+            freshness => freshness,
+        }
     }
 
     /// The pipeline's own page, if it was read.
@@ -203,8 +212,7 @@ impl State {
     /// Takes the pipeline's own page.
     pub(super) fn take(&mut self, detail: Arc<PipelineDetail>, shared: &Shared) {
         let now = shared.now;
-        let moves = detail.updates.iter().any(|update| update.state.is_active());
-        let interval_s = if moves { MOVING_S } else { RESTING_S };
+        let interval_s = detail.interval_s;
         self.guards = guards(&detail);
         self.guard = self.guard.min(self.guards.len().saturating_sub(1));
         self.detail = Section { value: Some(detail), observed_at: Some(now), failure: None, interval_s, cached: false };

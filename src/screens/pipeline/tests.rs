@@ -11,7 +11,7 @@ use crate::app::{Effect, Model};
 use crate::domain::fixture::{failure, now};
 use crate::domain::pipeline::Level;
 use crate::domain::proof::{Check, Failed, Feature, Off, Subject};
-use crate::domain::snapshot::{FeedFailure, PipelineDetail};
+use crate::domain::snapshot::{EventsReading, FeedFailure, PipelineDetail};
 use crate::screens::Screen;
 use crate::ui::drawn;
 
@@ -120,6 +120,17 @@ fn pipeline_stale() {
 }
 
 #[test]
+fn pipeline_whose_event_log_is_closed() {
+    in_every_size("pipeline-closed", |columns, rows| {
+        let mut detail = lagging();
+        detail.events.clear();
+        detail.watch.flows.clear();
+        detail.watch.events = EventsReading { read_at: None, failure: Some(failure(6)), interval_s: 10 };
+        Opened::on(detail, columns, rows)
+    });
+}
+
+#[test]
 fn pipeline_whose_feed_failed() {
     in_every_size("pipeline-failed", |columns, rows| {
         let mut opened = Opened::on(lagging(), columns, rows);
@@ -140,31 +151,28 @@ fn pipeline_without_events() {
 }
 
 #[test]
-fn metrics_are_left_out_until_asked_for() {
+fn events_are_narrowed_to_the_grave_ones_and_metrics_are_none() {
     let mut opened = Opened::on(lagging(), 120, 40);
-    let metrics = |opened: &Opened| {
-        (0..opened.state().events_len())
-            .any(|at| opened.state().event_at(at).is_some_and(|event| event.level == Level::Metrics))
-    };
-    assert!(!metrics(&opened));
+    let all = events().iter().filter(|event| event.level != Level::Metrics).count();
+    assert_eq!(opened.state().events_len(), all);
     opened.press("v");
     assert_eq!((opened.state().level(), opened.state().events_len()), (Level::Warn, 2));
     opened.press("v");
     assert_eq!((opened.state().level(), opened.state().events_len()), (Level::Error, 1));
     opened.press("v");
-    assert_eq!(opened.state().events_len(), events().len());
-    assert!(metrics(&opened));
+    assert_eq!((opened.state().level(), opened.state().events_len()), (Level::Info, all));
 }
 
 #[test]
 fn the_cursor_follows_the_newest_event_or_holds_on_to_one() {
     let mut opened = Opened::on(lagging(), 120, 40);
-    opened.press("v v v tab tab");
+    opened.press("tab tab");
     assert_eq!(opened.state().pane(), Pane::Events);
     let newest = opened.event().to_owned();
     let mut detail = lagging();
     let mut newer = detail.events[0].clone();
     newer.id = "newer".to_owned();
+    newer.level = Level::Info;
     detail.events.insert(0, newer);
     opened.answer(Ok(detail.clone()));
     assert_eq!(opened.event(), "newer", "it follows");

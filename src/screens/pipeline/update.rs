@@ -47,8 +47,7 @@ impl Page for State {
                 self.level = match self.level {
                     Level::Info => Level::Warn,
                     Level::Warn => Level::Error,
-                    Level::Error => Level::Metrics,
-                    Level::Metrics => Level::Info,
+                    Level::Error | Level::Metrics => Level::Info,
                 };
                 self.arrange();
             }

@@ -22,7 +22,7 @@ use crate::ui::bar::{Bar, Part};
 use crate::ui::look::{self, Look};
 use crate::ui::place::within;
 use crate::ui::teach;
-use crate::ui::text::{bytes, count, cut_end, duration, lag, percent, thousands, wrap};
+use crate::ui::text::{self as words, bytes, count, cut_end, duration, lag, percent, thousands, wrap};
 use crate::ui::widgets::prose;
 use crate::ui::widgets::scroll;
 use crate::ui::widgets::sparkline::{peaks, sparkline};
@@ -67,13 +67,12 @@ struct FlowRow {
     allowed_s: Option<u64>,
 }
 
-const FLOWS: [Column<FlowRow>; 9] = [
+const FLOWS: [Column<FlowRow>; 8] = [
     name("FLOW", 16, |row, look, _| {
         let role = if row.flow.is_problem() { Role::Heading } else { Role::Text };
         look.span(role, row.flow.name.clone()).into()
     }),
     column("STATE", Width::Exact(11), 2, |row, look, _| flow_status(&row.flow, look).into()),
-    right("IN/S", 7, 5, |row, _, _| row.flow.watch.input_rows_per_s.map_or_else(String::new, count).into()),
     right("OUT/S", 7, 0, |row, _, _| row.flow.watch.output_rows_per_s.map_or_else(String::new, count).into()),
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     right("BACKLOG", 8, 0, |row, _, _| {
@@ -171,11 +170,14 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         prose::draw(frame, within(area, layout::text(size)), &state.prose(shared), state.scroll(), look);
         return;
     }
-    let freshness = state.freshness(shared.now);
+    let freshness = state.freshness_of_figures(shared.now);
     let (flow, guard, event) = state.cursors();
     let place = within(area, layout.flows);
     if flows.is_empty() {
-        let text = " No flow has reported yet: flows appear with the first events of an update.";
+        let text = match &watch.events.failure {
+            Some(_) => " Flows are told by the event log, which cannot be read.",
+            None => " No flow has reported yet: flows appear with the first events of an update.",
+        };
         frame.render_widget(Line::from(look.span(Role::Muted, text)), place);
     } else {
         let allowed_s = state.allowed_s(shared);
@@ -193,7 +195,7 @@ pub fn draw(state: &State, shared: &Shared, look: &Look<'_>, frame: &mut Frame<'
         let pane = Panel { columns: &GUARDS, len: guards.len(), cursor: guard, focused };
         pane.draw(row, &freshness, look, frame, within(area, place));
     }
-    events_title(state, look).draw(look, frame, within(area, layout.events_title));
+    events_title(state, shared.now, look).draw(look, frame, within(area, layout.events_title));
     let place = within(area, layout.events);
     if state.events_len() == 0 {
         frame.render_widget(Line::from(look.span(Role::Muted, format!(" {}", no_events(state)))), place);
@@ -343,11 +345,10 @@ fn is_restart(update: &Update, now: Instant) -> bool {
 }
 
 /// What is shown of the events, and whether the newest is followed.
-fn events_title(state: &State, look: &Look<'_>) -> Bar {
+fn events_title(state: &State, now: Instant, look: &Look<'_>) -> Bar {
     let role = if state.pane() == Pane::Events { Role::Focus } else { Role::Heading };
     let shown = match state.level() {
-        Level::Metrics => "all, with metrics".to_owned(),
-        Level::Info => "all".to_owned(),
+        Level::Metrics | Level::Info => "all".to_owned(),
         Level::Warn => "warnings and errors".to_owned(),
         Level::Error => "errors".to_owned(),
     };
@@ -358,6 +359,11 @@ fn events_title(state: &State, look: &Look<'_>) -> Bar {
     if !state.filter.is_empty() {
         let filter = outside::line(&state.filter);
         left.push(Part::dropped(1, [look.span(Role::Muted, "filter "), look.span(Role::Matched, filter)]));
+    }
+    if let Some(Freshness::Failed { failure, age_s }) = state.events_freshness(now) {
+        let age = age_s.map_or_else(|| "never read".to_owned(), |age_s| format!("{} old", words::age(age_s)));
+        let text = format!("{} {}, {age}", look.glyphs().failed, outside::line(&failure.brief));
+        left.push(Part::fixed([look.span(Role::Danger, text)]));
     }
     let (_, _, event) = state.cursors();
     let right = match (state.events_len(), state.follows()) {
@@ -374,9 +380,10 @@ fn events_title(state: &State, look: &Look<'_>) -> Bar {
 fn no_events(state: &State) -> String {
     match state.detail() {
         None => "Reading the event log.".to_owned(),
-        Some(detail) if detail.events.is_empty() => {
-            "The event log holds nothing that we may see; it belongs to the pipeline's owner.".to_owned()
-        }
+        Some(detail) if detail.events.is_empty() => match &detail.watch.events.failure {
+            Some(failure) => format!("The event log cannot be read: {}", outside::line(&failure.message)),
+            None => "The event log holds nothing that we may see; it belongs to the pipeline's owner.".to_owned(),
+        },
         Some(detail) => format!("None of the {} known events fits.", detail.events.len()),
     }
 }

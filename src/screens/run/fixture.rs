@@ -109,6 +109,7 @@ pub(crate) fn failed() -> RunDetail {
         recent: (1..12).map(past).collect(),
         job: Some(Arc::new(definition)),
         failure: Some((FAILED_TASK, output())),
+        interval_s: 30,
     }
 }
 
@@ -116,6 +117,7 @@ pub(crate) fn failed() -> RunDetail {
 pub(crate) fn running() -> RunDetail {
     let mut detail = failed();
     detail.failure = None;
+    detail.interval_s = 5;
     detail.run = Run::clone(&run(918_273_646, RunState::Running, 12, 0));
     detail.run.job = JobId(11);
     detail.run.tasks = vec![

@@ -19,10 +19,6 @@ use crate::domain::status::Status;
 /// Outputs that are kept at most: each may be some megabytes.
 const OUTPUTS: usize = 8;
 
-/// Seconds between two looks at a run that moves, and at one that rests.
-const MOVING_S: u32 = 5;
-const RESTING_S: u32 = 30;
-
 /// Which run the screen was opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
@@ -104,7 +100,7 @@ impl State {
         Self {
             workspace,
             asked,
-            detail: Section { interval_s: MOVING_S, ..Section::default() },
+            detail: Section::default(),
             shown: match asked {
                 Asked::Newest(_) => None,
                 Asked::Run(id) => Some(id),
@@ -260,7 +256,7 @@ impl State {
     /// Takes the asked run.
     pub(super) fn take(&mut self, detail: Arc<RunDetail>, now: Instant) {
         let first = self.detail.value.is_none();
-        let interval_s = if detail.run.state.is_active() { MOVING_S } else { RESTING_S };
+        let interval_s = detail.interval_s;
         self.shown.get_or_insert(detail.run.id);
         self.detail = Section { value: Some(detail), observed_at: Some(now), failure: None, interval_s, cached: false };
         self.renew();

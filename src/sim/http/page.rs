@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use serde_json::Value;
+
 use super::answer::Refusal;
 
 /// Makes a token: `position` of the listing `question`.
@@ -34,9 +36,61 @@ pub(super) fn offset(question: &str, token: Option<&str>) -> Result<usize, Refus
     position(question, token)?.parse().map_err(|_| Refusal::invalid(format!("Invalid page token: {token}")))
 }
 
+/// Where the reading of a moving listing stands: the starts of the pages up to the one that is asked for. A token remembers
+/// them, so that one can go back.
+pub(super) struct Trail(Vec<String>);
+
+impl Trail {
+    /// From a token; without one the first page, which starts at `first`.
+    pub(super) fn of(question: &str, token: Option<&str>, first: impl FnOnce() -> String) -> Result<Self, Refusal> {
+        Ok(Self(match token {
+            Some(token) => position(question, token)?.split('\n').map(str::to_owned).collect(),
+            None => vec![first()],
+        }))
+    }
+
+    /// The start of the page that is asked for.
+    pub(super) fn start(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// The members of an answer that lead on and back.
+    pub(super) fn links(mut self, question: &str, next: Option<String>) -> Vec<(String, Value)> {
+        let to = |starts: &[String]| Value::from(token(question, &starts.join("\n")));
+        let back =
+            self.0.len().checked_sub(1).filter(|before| *before > 0).and_then(|before| self.0.get(..before)).map(to);
+        let on = next.map(|next| {
+            self.0.push(next);
+            to(&self.0)
+        });
+        let named = [("next_page_token", on), ("prev_page_token", back)];
+        named.into_iter().filter_map(|(name, link)| Some((name.to_owned(), link?))).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trail_leads_on_and_back_to_the_first_page() {
+        let link = |links: &[(String, Value)], name: &str| {
+            let found = links.iter().find(|(found, _)| found == name);
+            found.map(|(_, link)| link.as_str().expect("text").to_owned())
+        };
+        let at = |token: &str| Trail::of("q", Some(token), String::new).expect("a token of ours");
+        let first = Trail::of("q", None, || "start".to_owned()).expect("no token");
+        let links = first.links("q", Some("a".to_owned()));
+        assert_eq!(link(&links, "prev_page_token"), None);
+        let second = at(&link(&links, "next_page_token").expect("a second page"));
+        assert_eq!(second.start(), "a");
+        let links = second.links("q", Some("b".to_owned()));
+        let third = at(&link(&links, "next_page_token").expect("a third page"));
+        assert_eq!(at(&link(&links, "prev_page_token").expect("a way back")).start(), "start");
+        let links = third.links("q", None);
+        assert_eq!(link(&links, "next_page_token"), None);
+        assert_eq!(at(&link(&links, "prev_page_token").expect("a way back")).start(), "a");
+    }
 
     #[test]
     fn a_token_answers_its_own_question_alone() {

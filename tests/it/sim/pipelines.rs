@@ -201,3 +201,27 @@ async fn a_warehouse_takes_time_to_start() {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("expected text, found {value}"))
 }
+
+#[tokio::test]
+async fn a_page_leads_back_to_the_one_before() {
+    let lab = Lab::calm().await;
+    let pipeline = one(&lab, true).await;
+    let runs = "/api/2.2/jobs/runs/list?limit=2".to_owned();
+    for (key, first) in [
+        ("updates", format!("{pipeline}/updates?max_results=1")),
+        ("events", format!("{pipeline}/events?max_results=2&filter=level%3D%27INFO%27")),
+        ("runs", runs),
+    ] {
+        let path = first.split_once("&filter").map_or(first.as_str(), |(path, _)| path).to_owned();
+        let at = async |token: &Value| lab.get(&format!("{path}&page_token={}", text(token))).await;
+        let first = lab.get(&first).await;
+        assert!(first["prev_page_token"].is_null(), "{key}");
+        if first["next_page_token"].is_null() {
+            assert_eq!(key, "updates", "of the others there are many");
+            continue;
+        }
+        let second = at(&first["next_page_token"]).await;
+        assert_ne!(second[key], first[key]);
+        assert_eq!(at(&second["prev_page_token"]).await[key], first[key], "{key}");
+    }
+}

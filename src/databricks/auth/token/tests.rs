@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::header;
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -76,6 +77,10 @@ async fn many_requests_at_once_ask_for_one_token() {
     assert_eq!(server.granted(), 1);
     let discoveries = server.world.lines().iter().filter(|line| line.contains("well-known")).count();
     assert_eq!(discoveries, 2, "discovery is remembered");
+    let agent = format!("lakeshift/{} os/{} auth/oauth-m2m", env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    for sent in server.world.sent() {
+        assert_eq!(sent.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()), Some(agent.as_str()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

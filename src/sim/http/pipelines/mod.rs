@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::access;
 use super::answer::{Answer, Refusal, Reply};
 use super::call::Call;
-use super::page;
+use super::page::{self, Trail};
 use super::query::Query;
 use super::route::Route;
 use crate::domain::Instant;
@@ -114,13 +114,13 @@ fn updates(call: &mut Call<'_>) -> Answer {
     let size = max_results(call, LARGEST_PAGE)?;
     let question = format!("updates {id}");
     // Updates are born at the front: a position is the last update seen, not a count.
-    let after = call.query().text("page_token").map(|token| page::position(&question, token)).transpose()?;
+    let trail = Trail::of(&question, call.query().text("page_token"), String::new)?;
     let until = call.query().text("until_update_id").map(str::to_owned);
     let view = call.world.pipeline(call.workspace(), &id)?;
     let all = call.world.updates(call.workspace(), &id, UPDATES_KEPT)?;
-    let start = match &after {
-        None => 0,
-        Some(last) => all.iter().position(|update| update.update_id == *last).map_or(all.len(), |at| at + 1),
+    let start = match trail.start() {
+        "" => 0,
+        last => all.iter().position(|update| update.update_id == last).map_or(all.len(), |at| at + 1),
     };
     let end = match &until {
         None => all.len(),
@@ -132,9 +132,8 @@ fn updates(call: &mut Call<'_>) -> Answer {
         let rendered: Vec<Value> = window.iter().map(|update| render::update(update, &view.pipeline.spec)).collect();
         body.insert("updates".to_owned(), rendered.into());
     }
-    if let Some(last) = window.last().filter(|_| next.is_some()) {
-        body.insert("next_page_token".to_owned(), page::token(&question, &last.update_id).into());
-    }
+    let next = window.last().filter(|_| next.is_some()).map(|last| last.update_id.clone());
+    body.extend(trail.links(&question, next));
     Ok(Reply::json(&body))
 }
 
@@ -197,7 +196,7 @@ fn events(call: &mut Call<'_>) -> Answer {
     let size = query.integer("max_results")?.unwrap_or(USUAL_PAGE).clamp(1, LARGEST_EVENT_PAGE);
     let size = usize::try_from(size).unwrap_or_default();
     let question = format!("events {id}");
-    let mut position = event_position(query, &question)?;
+    let (trail, mut position) = event_position(query, &question)?;
     let filter = Filter::parse(&position.filter)?;
     let narrowed = filter.narrowed(position.ascending);
     let mut after = position.after.map(|(timestamp, sequence)| EventCursor { timestamp, sequence });
@@ -215,16 +214,17 @@ fn events(call: &mut Call<'_>) -> Answer {
         let rendered: Vec<Value> = events.iter().map(|event| render::event(event, call.site())).collect();
         body.insert("events".to_owned(), rendered.into());
     }
-    if let Some(EventCursor { timestamp, sequence }) = after {
+    let next = after.map(|EventCursor { timestamp, sequence }| {
         position.after = Some((timestamp, sequence));
-        body.insert("next_page_token".to_owned(), page::token(&question, &json!(position).to_string()).into());
-    }
+        json!(position).to_string()
+    });
+    body.extend(trail.links(&question, next));
     Ok(Reply::json(&body))
 }
 
 /// What is asked and from where on. With a token, other fields must ask what the token's first page asked: the text
 /// of the API forbids them, and the vendor's own SDK repeats them.
-fn event_position(query: &Query, question: &str) -> Result<EventPosition, Refusal> {
+fn event_position(query: &Query, question: &str) -> Result<(Trail, EventPosition), Refusal> {
     let mut ascending = None;
     for order in query.all("order_by") {
         ascending = Some(match order {
@@ -234,15 +234,16 @@ fn event_position(query: &Query, question: &str) -> Result<EventPosition, Refusa
         });
     }
     let filter = query.text("filter");
-    let Some(token) = query.text("page_token") else {
+    let token = query.text("page_token");
+    let trail = Trail::of(question, token, || {
         let filter = filter.unwrap_or_default().to_owned();
-        return Ok(EventPosition { filter, ascending: ascending.unwrap_or(false), after: None });
-    };
-    let position: EventPosition = serde_json::from_str(&page::position(question, token)?)
-        .map_err(|_| Refusal::invalid(format!("Invalid page token: {token}")))?;
+        json!(EventPosition { filter, ascending: ascending.unwrap_or(false), after: None }).to_string()
+    })?;
+    let position: EventPosition = serde_json::from_str(trail.start())
+        .map_err(|_| Refusal::invalid(format!("Invalid page token: {}", token.unwrap_or_default())))?;
     let other_filter = filter.is_some_and(|filter| filter != position.filter);
     if other_filter || ascending.is_some_and(|ascending| ascending != position.ascending) {
         return Err(Refusal::invalid("page_token cannot be combined with other fields besides max_results."));
     }
-    Ok(position)
+    Ok((trail, position))
 }

@@ -13,7 +13,7 @@ use super::answer::{Answer, Refusal, Reply};
 use super::call::Call;
 use super::jobs::render::Version;
 use super::jobs::{limit, required};
-use super::page;
+use super::page::Trail;
 use super::query::lenient;
 use super::rate::Class;
 use super::route::Route;
@@ -63,7 +63,8 @@ fn list(call: &mut Call<'_>) -> Answer {
     // Notebooks that run notebooks are not simulated.
     let none = run_type == "WORKFLOW_RUN";
     let question = format!("runs/list {run_type} {active_only} {completed_only} {job_id:?} {from:?} {to:?}");
-    let before = query.text("page_token").map(|token| cursor(&question, token)).transpose()?;
+    let trail = Trail::of(&question, query.text("page_token"), String::new)?;
+    let before = cursor(trail.start())?;
     if let Some(job_id) = job_id {
         access::job(call, job_id, Level::View)?;
         call.world.job(call.workspace(), job_id)?;
@@ -79,10 +80,8 @@ fn list(call: &mut Call<'_>) -> Answer {
         body.insert("runs".to_owned(), listed.into());
     }
     body.insert("has_more".to_owned(), next.is_some().into());
-    if let Some(RunCursor { start_time, run_id }) = next {
-        let position = format!("{} {run_id}", start_time.to_rfc3339());
-        body.insert("next_page_token".to_owned(), page::token(&question, &position).into());
-    }
+    let next = next.map(|RunCursor { start_time, run_id }| format!("{} {run_id}", start_time.to_rfc3339()));
+    body.extend(trail.links(&question, next));
     Ok(Reply::json(&body))
 }
 
@@ -112,13 +111,16 @@ fn instant(call: &Call<'_>, name: &str) -> Result<Option<Instant>, Refusal> {
         .transpose()
 }
 
-/// Start time and id of the last run of the page before.
-fn cursor(question: &str, token: &str) -> Result<RunCursor, Refusal> {
-    let position = page::position(question, token)?;
-    position
+/// Start time and id of the last run of the page before; none of the first page.
+fn cursor(start: &str) -> Result<Option<RunCursor>, Refusal> {
+    if start.is_empty() {
+        return Ok(None);
+    }
+    start
         .split_once(' ')
         .and_then(|(at, id)| Some(RunCursor { start_time: at.parse().ok()?, run_id: id.parse().ok()? }))
-        .ok_or_else(|| Refusal::invalid(format!("Invalid page token: {token}")))
+        .map(Some)
+        .ok_or_else(|| Refusal::invalid(format!("Invalid page token: {start}")))
 }
 
 fn get(call: &mut Call<'_>) -> Answer {
