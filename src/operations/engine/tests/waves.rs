@@ -157,7 +157,7 @@ fn what_may_be_somebody_elses_keeps_nothing_else_from_being_taken_back() {
 }
 
 #[test]
-fn on_production_each_intent_is_in_the_ledger_before_it_is_asked() {
+fn on_production_each_intent_to_go_ahead_is_in_the_ledger_before_it_is_asked_and_taking_back_waits_for_nothing() {
     let mut plan = several([0, 0, 1]);
     plan.tier = Danger::Production;
     let mut bench = Bench::approved(plan);
@@ -171,10 +171,7 @@ fn on_production_each_intent_is_in_the_ledger_before_it_is_asked() {
     );
     bench.tell(&abort());
     bench.end_step(0, holds());
-    assert!(matches!(bench.only_due(), Effect::AwaitLedger { .. }), "a cancel may be on its way too");
-    bench.tell(&Input::Asked(Request::Pause));
-    bench.moment.acknowledged = 99;
-    assert_eq!(bench.due(), [], "it is not sent while it is held");
+    assert!(matches!(bench.only_due(), Effect::Act { direction: Direction::Undo, .. }), "whatever the ledger has");
 }
 
 #[test]
