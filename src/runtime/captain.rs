@@ -32,6 +32,9 @@ use crate::runtime::operator::World;
 /// counts as not sent and is tried again later. A lease is renewed four times before it ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the ledger is asked before something is taken back without it.
+pub const HURRY: Duration = Duration::from_secs(5);
+
 /// The pause between two looks whether a lease that is waited for may be used.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -152,8 +155,8 @@ pub struct Fence {
 pub enum Course {
     /// Something new: only while the lease is held.
     Ahead,
-    /// The undoing of what the operation did. It never waits (domain.md 11 #31): a ledger that does not answer lets nobody
-    /// take the operation over, so the home that has it takes it back. Once the ledger has said that somebody else holds
+    /// The undoing of what the operation did. A ledger that does not answer within [`HURRY`] holds it up no longer (domain.md
+    /// 11 #31): it lets nobody take the operation over, so the home that has it takes it back. Once the ledger has said that somebody else holds
     /// the lease, theirs is the decision.
     Back,
 }
@@ -189,15 +192,22 @@ impl Fence {
     /// # Errors
     /// As [`Fence::check`].
     pub async fn pass(&self, operation: OperationId, course: Course) -> Result<(), String> {
-        let give_up = tokio::time::Instant::now() + PATIENCE;
+        let patience = if course == Course::Back { HURRY } else { PATIENCE };
+        let mut give_up = tokio::time::Instant::now() + patience;
+        let mut ran_out = false;
         loop {
-            let checked = self.check(operation, course);
-            let may_change = matches!(
-                self.standing(operation),
-                None | Some(Standing::Unknown { .. } | Standing::Taking | Standing::Observing { .. })
-            );
-            if checked.is_ok() || !may_change || tokio::time::Instant::now() >= give_up {
-                return checked;
+            let standing = self.standing(operation);
+            if standing == Some(Standing::Lost(Lost::RanOut)) && !ran_out {
+                // A process that stood still has not asked meanwhile: it asks now.
+                (ran_out, give_up) = (true, tokio::time::Instant::now() + patience);
+            }
+            let may_change = match standing {
+                None | Some(Standing::Unknown { .. } | Standing::Taking | Standing::Observing { .. }) => true,
+                Some(Standing::Lost(Lost::RanOut)) => course == Course::Back,
+                Some(_) => false,
+            };
+            if !may_change || tokio::time::Instant::now() >= give_up {
+                return self.check(operation, course);
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -5,8 +5,6 @@
 //! looks again under it; [`settle`] brings the journal to what was found. After that the operator takes the operation up
 //! like any other.
 
-use std::time::Duration;
-
 use crate::domain::Instant;
 use crate::domain::text;
 use crate::domain::ulid::Ulid;
@@ -18,7 +16,7 @@ use crate::operations::journal::{Actor, Direction, Event, Recorded};
 use crate::operations::plan::{OperationId, Plan};
 use crate::operations::planning::whole_ms;
 use crate::operations::step::Repeat;
-use crate::runtime::captain::{Captain, needs_lease, product, words};
+use crate::runtime::captain::{Captain, HURRY, needs_lease, product, words};
 use crate::runtime::entropy::Ids;
 use crate::runtime::ledger::{NotHeld, Ticks, hold, obtain, outbox_row, outbox_rows};
 use crate::runtime::operator::Journal;
@@ -27,10 +25,6 @@ use crate::store::{self, Adopted, Handover, Health};
 /// How long nothing must have been heard of an operation that needs no lease before somebody else goes on with it: as long
 /// as a lease lasts, and its grace.
 const QUIET_US: i64 = ((lease::TERM_MS + lease::GRACE_MS) * 1_000).cast_signed();
-
-/// How long taking an operation back waits for the ledger.
-const HURRY: Duration = Duration::from_secs(5);
-
 /// Why an operation cannot be gone on with from here.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {

@@ -17,7 +17,7 @@ use super::order;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) step: usize,
-    is_back: bool,
+    pub(super) is_back: bool,
 }
 
 /// What is known of one operation.
@@ -37,6 +37,8 @@ pub(super) struct Case {
     pub(super) sent: BTreeMap<Place, u64>,
     /// What its steps led to in the world, by id.
     pub(super) effects: BTreeMap<usize, BTreeSet<String>>,
+    /// Whether a machine that the ledger did not answer has taken something of it back, as it may.
+    pub(super) undone_alone: bool,
     /// Whether somebody else worked on the object.
     pub(super) foreign: bool,
     pub(super) is_judged: bool,
@@ -65,6 +67,7 @@ impl Case {
             writer: Some(process),
             sent: BTreeMap::new(),
             effects: BTreeMap::new(),
+            undone_alone: false,
             foreign: false,
             is_judged: false,
         }

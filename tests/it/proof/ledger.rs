@@ -84,6 +84,7 @@ impl Sql for Way {
     async fn execute(&self, ask: &Ask) -> Result<Rows, SqlTrouble> {
         let mishap = if self.is_cut_off() { Some(Mishap::Refused) } else { self.stage.mishap() };
         if let Some(mishap) = mishap {
+            self.stage.answered(self.home(), false);
             self.stage.note(|| format!("{} meets {mishap:?} at the ledger", ask.named.name));
         }
         let (reply, answered) = oneshot::channel();
@@ -129,6 +130,7 @@ impl Way {
             let lost = mishap == Some(Mishap::LostReply);
             self.travel(200).await;
             let lost = lost || self.is_cut_off();
+            self.stage.answered(self.home(), !lost);
             let _ = reply.send(if lost { Err(silence(Happened::Unknown)) } else { result });
         }
         word
@@ -138,11 +140,12 @@ impl Way {
         tokio::time::sleep(Duration::from_millis(self.stage.chance.between(1, at_most_ms))).await;
     }
 
+    fn home(&self) -> usize {
+        USERS.iter().position(|user| *user == self.desk.user).unwrap()
+    }
+
     fn is_cut_off(&self) -> bool {
-        USERS
-            .iter()
-            .position(|user| *user == self.desk.user)
-            .is_some_and(|home| self.stage.is_cut_off(home, Reach::Ledger))
+        self.stage.is_cut_off(self.home(), Reach::Ledger)
     }
 
     fn has_a_plan(&self) -> bool {

@@ -117,7 +117,8 @@ impl Wire {
             self.stage.note(|| {
                 format!("p{process} sends {order:?} {}", fault.map(|fault| format!("{fault:?}")).unwrap_or_default())
             });
-            self.stage.judge().sent(process, order, fault, self.stage.ledger.as_ref(), self.stage.truth.now());
+            let (ledger, is_unanswered) = (self.stage.ledger.as_ref(), self.stage.is_unanswered(self.home));
+            self.stage.judge().sent(process, order, fault, ledger, is_unanswered, self.stage.truth.now());
         }
         let (reply, answered) = oneshot::channel();
         let delivery = Delivery {

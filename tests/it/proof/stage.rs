@@ -1,5 +1,6 @@
 //! What all of one run share: time, chance, the world, the network, the judge, and the trouble that is planned.
 
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
@@ -72,6 +73,8 @@ pub(super) struct Stage {
     past: Mutex<Vec<(Instant, World)>>,
     /// Machines that lack the network, how much of it, and until when.
     cuts: Mutex<Vec<(usize, Reach, Instant)>>,
+    /// Machines whose newest question the ledger has not answered.
+    unanswered: Mutex<BTreeSet<usize>>,
     /// Whether the ledger hears nothing more of the first machine once it has the plan.
     unheard: bool,
     calm: AtomicBool,
@@ -142,6 +145,7 @@ impl Stage {
             landed: Mutex::default(),
             past: Mutex::default(),
             cuts: Mutex::default(),
+            unanswered: Mutex::default(),
             unheard,
             calm: AtomicBool::new(false),
             noise,
@@ -200,6 +204,21 @@ impl Stage {
     pub(super) fn is_cut_off(&self, home: usize, reach: Reach) -> bool {
         let now = self.truth.now();
         self.cuts.lock().unwrap().iter().any(|(of, cut, until)| *of == home && *cut >= reach && now < *until)
+    }
+
+    /// Whether the ledger has answered a machine's question.
+    pub(super) fn answered(&self, home: usize, has: bool) {
+        let mut unanswered = self.unanswered.lock().unwrap();
+        if has {
+            unanswered.remove(&home);
+        } else {
+            unanswered.insert(home);
+        }
+    }
+
+    /// Whether the ledger has not answered a machine's newest question.
+    pub(super) fn is_unanswered(&self, home: usize) -> bool {
+        self.unanswered.lock().unwrap().contains(&home)
     }
 
     /// Whether the ledger hears nothing more of the first machine once it has the plan.
