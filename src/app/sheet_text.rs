@@ -12,7 +12,7 @@ use crate::domain::text;
 use crate::domain::units::{age, duration, time};
 use crate::keymap::SHEET;
 use crate::operations::engine::Phase;
-use crate::operations::journal::Direction;
+use crate::operations::journal::{Direction, Event};
 use crate::operations::kind::Kind;
 use crate::operations::plan::Plan;
 
@@ -217,7 +217,14 @@ fn steering(sheet: &Sheet, shared: &Shared) -> Vec<Prose> {
 pub fn begun(operation: &Operation, steered: Option<Steer>, shared: &Shared) -> Vec<Prose> {
     let mut said = vec![Prose::muted(format!("operation {}", operation.record.id))];
     if let Some(steer) = steered {
-        said.push(Prose::plain(format!("{} was asked for", steer.words())));
+        let refused = match operation.record.journal.last().map(|entry| &entry.event) {
+            Some(Event::AbortRefused { why }) if steer == Steer::Abort => Some(text::line(why)),
+            _ => None,
+        };
+        said.push(match refused {
+            Some(why) => Prose::warning(format!("it is not taken back: {why}")),
+            None => Prose::plain(format!("{} was asked for", steer.words())),
+        });
     }
     said.extend(three_words(operation, shared));
     let phase = operation.phase(shared.now);

@@ -233,7 +233,8 @@ impl Desk {
         let now = self.clock.now();
         let access = match (self.config.personal.read_only, link.configured.read_only) {
             (true, _) => Access::ReadOnly,
-            (false, true) if !flags.unlock => Access::Locked,
+            // A plan that is only shown changes nothing.
+            (false, true) if !flags.unlock && !flags.dry_run => Access::Locked,
             (false, _) => Access::Open,
         };
         let planning = Planning {
@@ -284,7 +285,15 @@ impl Desk {
         if flags.dry_run {
             let shown = ShownOperation::of_plan(&proposal.plan, self.clock.now());
             return match context.output.format {
-                Format::Text => proposal.print(context.output.out).map_err(Failure::from),
+                Format::Text => {
+                    proposal.print(context.output.out)?;
+                    let is_locked =
+                        |link: &Link| proposal.plan.subject.is_in(link.workspace()) && link.configured.read_only;
+                    if !flags.unlock && self.links.iter().any(is_locked) {
+                        writeln!(context.output.out, "Policy makes its workspace read-only: to do it, add --unlock.")?;
+                    }
+                    Ok(())
+                }
                 Format::Json | Format::Ndjson => context.output.document(&shown),
             };
         }

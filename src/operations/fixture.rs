@@ -3,7 +3,7 @@
 use crate::domain::authority::Verdict;
 use crate::domain::fixture as domain;
 use crate::domain::ids::{JobId, RepairId, RunId};
-use crate::domain::job::{Job, TaskSpec};
+use crate::domain::job::{Job, Parameter, TaskSpec};
 use crate::domain::pipeline::{Pipeline, PipelineState, Update, UpdateState};
 use crate::domain::run::{Outcome, Repair, Run, RunState, Spent, TaskRun};
 use crate::domain::ulid::Ulid;
@@ -53,7 +53,9 @@ pub(crate) fn job() -> Job {
         kind: "notebook".to_owned(),
         pipeline: None,
     };
-    Job { tasks: vec![task("extract", &[]), task("load", &["extract"])], ..domain::job(11, "orders_daily") }
+    let parameter = |name: &str| Parameter { name: name.to_owned(), default: "usual".to_owned() };
+    let parameters = vec![parameter("day"), parameter("region")];
+    Job { tasks: vec![task("extract", &[]), task("load", &["extract"])], parameters, ..domain::job(11, "orders_daily") }
 }
 
 fn task(id: u64, key: &str, state: RunState) -> TaskRun {

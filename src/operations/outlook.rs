@@ -11,7 +11,7 @@ use crate::domain::pipeline::Pipeline;
 use crate::domain::run::{Outcome, Run, RunState};
 use crate::domain::schedule::next_start;
 use crate::domain::status::Status;
-use crate::domain::units::duration;
+use crate::domain::units::{duration, lag};
 use crate::operations::repair::to_repair;
 
 /// Task keys that a line names before it counts the rest.
@@ -118,7 +118,9 @@ fn promised(sla: &Sla) -> String {
             format!("Promised: it ends {}.", bounds.join(" and "))
         }
         Sla::Freshness { max_age_s } => {
-            format!("Promised: its data is never older than {}.", duration(max_age_s.saturating_mul(1_000)))
+            let whole_minutes = max_age_s.is_multiple_of(60);
+            let age = if whole_minutes { duration(max_age_s.saturating_mul(1_000)) } else { lag(*max_age_s) };
+            format!("Promised: its data is never older than {age}.")
         }
     }
 }
@@ -340,6 +342,7 @@ mod tests {
             "Promised: it ends within 1h30 of its planned start and by 06:30 America/New_York."
         );
         assert_eq!(told(Sla::Freshness { max_age_s: 900 }), "Promised: its data is never older than 15m.");
+        assert_eq!(told(Sla::Freshness { max_age_s: 90 }), "Promised: its data is never older than 1m30.");
         assert_eq!(Outlook::default().promising(None), Outlook::default());
     }
 

@@ -80,6 +80,13 @@ pub enum Refusal {
         /// The keys that it has.
         known: Vec<String>,
     },
+    /// The job declares no parameter of this name.
+    NoSuchParameter {
+        /// The name.
+        parameter: String,
+        /// The names that it declares.
+        known: Vec<String>,
+    },
     /// The run was repaired since: the plan would repair something else.
     RepairedSince {
         /// The newest repair.
@@ -128,6 +135,12 @@ impl fmt::Display for Refusal {
             Self::NoSuchTask { task, known } => {
                 write!(f, "there is no task {task}; there are {}", known.join(", "))
             }
+            Self::NoSuchParameter { parameter, known } if known.is_empty() => {
+                write!(f, "there is no parameter {parameter}: the job declares none")
+            }
+            Self::NoSuchParameter { parameter, known } => {
+                write!(f, "there is no parameter {parameter}; there are {}", known.join(", "))
+            }
             Self::RepairedSince { repair } => write!(f, "the run was repaired since (repair {repair})"),
             Self::WouldBeSkipped { active, limit } => write!(
                 f,
@@ -160,6 +173,7 @@ impl Refusal {
             Self::RunIsOver { .. }
             | Self::NothingFailed { .. }
             | Self::NoSuchTask { .. }
+            | Self::NoSuchParameter { .. }
             | Self::NothingRuns
             | Self::Deleted => None,
         }

@@ -251,8 +251,12 @@ impl Action {
     /// What it does, in a few words for a list of steps.
     pub fn words(&self) -> String {
         match self {
-            Self::RunNow { job, only, .. } if only.is_empty() => format!("start a run of job {job}"),
-            Self::RunNow { job, only, .. } => format!("start a run of job {job}, only {}", only.join(", ")),
+            Self::RunNow { job, parameters, only } => {
+                let with: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
+                let only = if only.is_empty() { String::new() } else { format!(", only {}", only.join(", ")) };
+                format!("start a run of job {job}{with}{only}")
+            }
             Self::CancelRun { run } => format!("cancel run {run}"),
             Self::RepairRun { run, tasks, .. } if tasks.is_empty() => {
                 format!("run all failed tasks of run {run} again")

@@ -313,7 +313,12 @@ fn nothing_is_done_without_a_yes_or_where_policy_forbids_it() {
     assert_eq!(output.status.code(), Some(6), "what a person forbids themselves no flag unlocks");
     let unlocked = bench.run("one", &["run", "start", &in_prod, "--workspace", "prod", "--unlock", "--dry-run"]);
     assert_eq!(unlocked.code, 0, "{}", unlocked.err);
-    assert!(unlocked.out.contains("tier 2"), "{}", unlocked.out);
+    assert!(unlocked.out.contains("tier 2") && !unlocked.out.contains("--unlock"), "{}", unlocked.out);
+    let looked = bench.run("one", &["run", "start", &in_prod, "--workspace", "prod", "--dry-run"]);
+    assert!(looked.code == 0 && looked.out.contains("to do it, add --unlock"), "{}\n{}", looked.out, looked.err);
+    let undeclared = ["run", "start", &job, "--workspace", "dev", "--param", "no_such=1", "--dry-run"];
+    let undeclared = bench.run("one", &undeclared);
+    assert!(undeclared.code == 6 && undeclared.err.contains("there is no parameter no_such"), "{}", undeclared.err);
     assert_eq!(bench.json("one", &["operations", "list", "--all"], 0)["operations"], json!([]));
     assert_eq!(bench.run("one", &["run", "start", "no_such_job", "--workspace", "dev", "--yes"]).code, 2);
     assert_eq!(bench.acts(), Vec::<String>::new());

@@ -36,6 +36,10 @@ pub fn plan(planning: &Planning<'_>, order: &Order<'_>) -> Result<Plan, Vec<Refu
             refusals.push(Refusal::NoSuchTask { task: key.to_owned(), known: known.clone() });
         }
     }
+    let declared: Vec<String> = job.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+    for name in order.parameters.keys().filter(|name| !declared.contains(name)) {
+        refusals.push(Refusal::NoSuchParameter { parameter: name.clone(), known: declared.clone() });
+    }
     if !job.takes_another(order.active_runs) {
         refusals.push(Refusal::WouldBeSkipped { active: order.active_runs, limit: job.max_concurrent_runs });
     }
@@ -81,6 +85,16 @@ mod tests {
         let one_active = |job| plan(&planning(), &Order { active_runs: 1, ..order(job) });
         assert_eq!(one_active(&single), Err(vec![Refusal::WouldBeSkipped { active: 1, limit: 1 }]));
         assert!(one_active(&queueing).is_ok());
+    }
+
+    #[test]
+    fn a_parameter_that_the_job_does_not_declare_is_refused_with_those_that_it_does() {
+        let parameters = BTreeMap::from([("dya".to_owned(), "2026-03-01".to_owned())]);
+        let (job, bare) = (job(), Job { parameters: Vec::new(), ..job() });
+        let refused =
+            |job| plan(&planning(), &Order { parameters: parameters.clone(), ..order(job) }).expect_err("refused");
+        assert_eq!(refused(&job)[0].to_string(), "there is no parameter dya; there are day, region");
+        assert_eq!(refused(&bare)[0].to_string(), "there is no parameter dya: the job declares none");
     }
 
     #[test]

@@ -179,6 +179,16 @@ fn the_ledger_is_read_once_a_visit_again_on_wish_and_verified_on_wish() {
 }
 
 #[test]
+fn what_nobody_has_sealed_is_not_called_verified() {
+    let mut console = audit(120, 40);
+    with_ledger(&mut console, journals());
+    let read = RecordPage { sealed: None, ..RecordPage::clone(&page(Some(Vec::new()))) };
+    console.happens(Fact::RecordRead(Ok(Arc::new(read))));
+    let shown = crate::ui::drawn::screen(&console);
+    assert!(shown.contains("nothing is sealed yet: nothing to verify") && !shown.contains("verified 05:"), "{shown}");
+}
+
+#[test]
 fn rows_of_others_are_found_by_who_and_exported_with_the_rest() {
     let mut console = audit(120, 40);
     with_ledger(&mut console, journals().split_off(1));

@@ -235,7 +235,11 @@ fn seal(shared: &Shared, look: &Look<'_>) -> Option<Part> {
 
 /// What the last verification of the ledger found; none without one.
 fn proof(shared: &Shared, look: &Look<'_>) -> Option<Span<'static>> {
-    let proof = shared.operations.shared_record.page.as_ref()?.proof.as_ref()?;
+    let page = shared.operations.shared_record.page.as_ref()?;
+    let proof = page.proof.as_ref()?;
+    if page.sealed.is_none() && proof.findings.is_empty() {
+        return Some(look.span(Role::Muted, "nothing is sealed yet: nothing to verify"));
+    }
     let (glyphs, at) = (look.glyphs(), time(proof.at, look.zone));
     Some(match proof.findings.len() {
         0 if proof.unseen_commits > 0 => {

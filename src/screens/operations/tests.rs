@@ -18,7 +18,7 @@ use crate::domain::fleet::{Object, ObjectId};
 use crate::domain::ids::{JobId, RunId};
 use crate::domain::proof::{Check, Failed, Feature, Off, Subject};
 use crate::operations::Event;
-use crate::operations::journal::{Certainty, Direction, Evidence, Thing};
+use crate::operations::journal::{Certainty, Direction, Evidence, Recorded, Thing};
 use crate::operations::plan::Plan;
 use crate::screens::Screen;
 use crate::screens::audit::tests::page;
@@ -174,6 +174,24 @@ fn an_abort_is_asked_for_and_confirmed_like_any_act() {
         panic!("{effects:?}")
     };
     assert_eq!(*operation, state(&console).list().rows()[2]);
+}
+
+#[test]
+fn an_abort_that_is_refused_says_so_where_it_was_asked() {
+    let mut console = opened(120, 40);
+    console.advance(journals());
+    console.press("j j A");
+    console.read();
+    let effects = console.press("y");
+    let [Effect::Act(Order::Steer { operation, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    let mut after = journals();
+    let record = after.iter_mut().find(|record| record.id == *operation).expect("it is listed");
+    let why = "stop pipeline 6f-1 was asked, and has no way back".to_owned();
+    let last = record.journal.last().expect("an entry").clone();
+    record.journal.push(Recorded { seq: last.seq + 1, event: Event::AbortRefused { why: why.clone() }, ..last });
+    console.advance(after);
+    let shown = screen(&console);
+    assert!(shown.contains(&format!("it is not taken back: {why}")) && !shown.contains("was asked for"), "{shown}");
 }
 
 #[test]
