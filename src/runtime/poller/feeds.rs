@@ -406,7 +406,7 @@ impl<A: WorkspaceApi> Asker<A> {
         let page = memory.page.insert(page);
         let watch = PipelineWatch {
             pipeline: page.pipeline.clone(),
-            flows: memory.flows.watches(),
+            flows: memory.flows.watches(page.pipeline.state.is_up()),
             lag: memory.flows.lag().to_vec(),
             events: memory.reading.clone(),
         };

@@ -56,9 +56,20 @@ impl Flows {
         self.newest_at.map(|at| at - chrono::TimeDelta::seconds(30))
     }
 
-    /// The flows, in the order in which they were first seen.
-    pub fn watches(&self) -> Vec<FlowWatch> {
-        self.flows.iter().map(|flow| flow.watch.clone()).collect()
+    /// The flows, in the order in which they were first seen. While their pipeline is not up none of them runs, whatever its
+    /// newest event says: nobody reads the log of a pipeline that has stopped.
+    pub fn watches(&self, is_up: bool) -> Vec<FlowWatch> {
+        let now = |flow: &Flow| match flow.watch.status.as_str() {
+            "COMPLETED" | "FAILED" | "STOPPED" | "SKIPPED" | "EXCLUDED" => flow.watch.clone(),
+            _ if is_up => flow.watch.clone(),
+            _ => FlowWatch {
+                status: "STOPPED".to_owned(),
+                backlog: Backlog::default(),
+                output_rows_per_s: None,
+                ..flow.watch.clone()
+            },
+        };
+        self.flows.iter().map(now).collect()
     }
 
     /// The worst lag of all flows over time, oldest first.
@@ -231,6 +242,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_runs_in_a_pipeline_that_has_stopped() {
+        let mut flows = Flows::default();
+        let completed = FlowProgress { status: "COMPLETED".into(), ..batch(300, 0, 0) };
+        flows.fold(vec![
+            progress("a", 0, "u1", "f", batch(100, 5, 1)),
+            progress("b", 10, "u1", "f", batch(300, 7, 2)),
+            progress("c", 10, "u1", "g", completed),
+        ]);
+        assert_eq!(flows.watches(true)[0].status, "RUNNING");
+        let [f, g] = &flows.watches(false)[..] else { panic!("two flows") };
+        assert_eq!((f.status.as_str(), f.backlog, f.output_rows_per_s), ("STOPPED", Backlog::default(), None));
+        assert_eq!((f.expectations[0].passed, f.history.len()), (400, 2), "what was counted stays");
+        assert_eq!(g.status, "COMPLETED");
+    }
+
+    #[test]
     fn increments_are_summed_once_however_often_they_are_listed() {
         let mut flows = Flows::default();
         let a = progress("a", 0, "u1", "f", batch(100, 5, 1));
@@ -239,7 +266,7 @@ mod tests {
         assert!(!flows.fold(vec![b.clone(), a]).changed);
         assert!(!flows.fold(vec![]).changed);
         assert!(!flows.fold(vec![b]).changed);
-        let watch = &flows.watches()[0];
+        let watch = &flows.watches(true)[0];
         assert_eq!((watch.expectations[0].passed, watch.expectations[0].failed, watch.dropped_records), (400, 3, 3));
         assert_eq!(watch.output_rows_per_s, Some(30.0));
         assert_eq!(watch.backlog.records, Some(7));
@@ -254,7 +281,7 @@ mod tests {
         // An answer that was on its way for longer than another one lacks the newest events.
         flows.fold((18..20).map(event).collect());
         flows.fold((18..22).map(event).collect());
-        assert_eq!(flows.watches()[0].expectations[0].passed, 220);
+        assert_eq!(flows.watches(true)[0].expectations[0].passed, 220);
     }
 
     #[test]
@@ -262,7 +289,7 @@ mod tests {
         let mut flows = Flows::default();
         flows.fold(vec![progress("a", 0, "u1", "f", batch(100, 5, 1))]);
         flows.fold(vec![progress("b", 60, "u2", "f", batch(10, 9, 0))]);
-        let watch = &flows.watches()[0];
+        let watch = &flows.watches(true)[0];
         assert_eq!((watch.expectations[0].passed, watch.dropped_records), (10, 0));
         assert_eq!(watch.output_rows_per_s, None, "the first event of an update has nothing to be measured against");
         assert_eq!(flows.lag().iter().map(|s| s.backlog.records).collect::<Vec<_>>(), [Some(5), Some(9)]);
@@ -309,6 +336,6 @@ mod tests {
     fn time_without_a_flow_is_no_flow() {
         let mut flows = Flows::default();
         flows.fold(vec![progress("a", 0, "u", NO_FLOW, batch(1, 1, 1))]);
-        assert!(flows.watches().is_empty());
+        assert!(flows.watches(true).is_empty());
     }
 }

@@ -455,7 +455,7 @@ impl KnownPipeline {
     fn watch(&self) -> PipelineWatch {
         PipelineWatch {
             pipeline: self.pipeline.clone(),
-            flows: self.flows.watches(),
+            flows: self.flows.watches(self.pipeline.state.is_up()),
             lag: self.flows.lag().to_vec(),
             events: self.events.clone(),
         }
